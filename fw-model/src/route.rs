@@ -1,0 +1,155 @@
+//! Static routes.
+
+use crate::device::Device;
+use crate::source::Span;
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// One route. The longest prefix wins, then the lowest metric.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Route {
+    /// The routing table; empty for the only or global one.
+    pub vrf: String,
+    /// The destinations.
+    pub prefix: IpNet,
+    /// Where packets go.
+    pub next: NextHop,
+    /// Preference among routes of one prefix: the lower one.
+    pub metric: u32,
+    /// Where it stands.
+    pub span: Option<Span>,
+}
+
+/// Where a route leads.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum NextHop {
+    /// Out of this interface, to a gateway if one is given.
+    Interface(String, Option<IpAddr>),
+    /// To a gateway; the interface is the one its address lies on.
+    Gateway(IpAddr),
+    /// Dropped.
+    Discard,
+    /// To another routing table.
+    Vrf(String),
+}
+
+/// What the routing table says of an address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RouteDecision<'a> {
+    /// It leaves by one of these interfaces (several where equal routes
+    /// share the load). The route is `None` for a connected prefix.
+    Leaves(Vec<(&'a str, Option<&'a Route>)>),
+    /// A route drops it.
+    Discarded(&'a Route),
+    /// No route knows it.
+    Unrouted,
+}
+
+/// How often a lookup may lead to another table or gateway.
+const LOOKUP_DEPTH: u8 = 4;
+
+/// Looks an address up in the table `vrf`: the longest prefix wins, connected
+/// prefixes before static routes of equal length, then the lowest metric.
+#[must_use]
+pub fn lookup<'a>(device: &'a Device, vrf: &str, address: IpAddr) -> RouteDecision<'a> {
+    lookup_within(device, vrf, address, LOOKUP_DEPTH)
+}
+
+fn lookup_within<'a>(
+    device: &'a Device,
+    vrf: &str,
+    address: IpAddr,
+    depth: u8,
+) -> RouteDecision<'a> {
+    let connected = device
+        .interfaces
+        .iter()
+        .filter(|i| i.enabled && i.vrf == vrf)
+        .flat_map(|i| i.addresses.iter().map(move |n| (n.prefix_len(), i, n)))
+        .filter(|(_, _, net)| net.contains(&address))
+        .max_by_key(|(length, _, _)| *length);
+    let longest = device
+        .routes
+        .iter()
+        .filter(|r| r.vrf == vrf && r.prefix.contains(&address))
+        .filter(|r| usable(device, r, depth))
+        .map(|r| (r.prefix.prefix_len(), std::cmp::Reverse(r.metric)))
+        .max();
+    let Some(best) = longest else {
+        return match connected {
+            Some((_, interface, _)) => RouteDecision::Leaves(vec![(&interface.name, None)]),
+            None => RouteDecision::Unrouted,
+        };
+    };
+    if let Some((length, interface, _)) = connected
+        && length >= best.0
+    {
+        return RouteDecision::Leaves(vec![(&interface.name, None)]);
+    }
+    let mut out: Vec<(&str, Option<&Route>)> = Vec::new();
+    for route in device.routes.iter().filter(|r| {
+        r.vrf == vrf
+            && r.prefix.contains(&address)
+            && (r.prefix.prefix_len(), std::cmp::Reverse(r.metric)) == best
+            && usable(device, r, depth)
+    }) {
+        match &route.next {
+            NextHop::Discard => return RouteDecision::Discarded(route),
+            NextHop::Interface(name, _) => push(&mut out, name, route),
+            NextHop::Gateway(gateway) => {
+                if let RouteDecision::Leaves(by) =
+                    lookup_within(device, vrf, *gateway, depth.saturating_sub(1))
+                {
+                    for (name, _) in by {
+                        push(&mut out, name, route);
+                    }
+                }
+            }
+            NextHop::Vrf(other) if depth > 0 => {
+                match lookup_within(device, other, address, depth - 1) {
+                    RouteDecision::Leaves(by) => {
+                        for (name, _) in by {
+                            push(&mut out, name, route);
+                        }
+                    }
+                    other => return other,
+                }
+            }
+            NextHop::Vrf(_) => {}
+        }
+    }
+    if out.is_empty() {
+        RouteDecision::Unrouted
+    } else {
+        RouteDecision::Leaves(out)
+    }
+}
+
+fn push<'a>(out: &mut Vec<(&'a str, Option<&'a Route>)>, name: &'a str, route: &'a Route) {
+    if !out.iter().any(|(n, _)| *n == name) {
+        out.push((name, Some(route)));
+    }
+}
+
+/// A route over an interface that is down is not in the table; nor is one to
+/// a gateway that nothing leads to.
+fn usable(device: &Device, route: &Route, depth: u8) -> bool {
+    match &route.next {
+        NextHop::Discard | NextHop::Vrf(_) => true,
+        NextHop::Interface(name, _) => device.interface(name).is_none_or(|i| i.enabled),
+        NextHop::Gateway(gateway) => {
+            depth > 0
+                && !route_is_own_gateway(route, *gateway)
+                && matches!(
+                    lookup_within(device, &route.vrf, *gateway, depth - 1),
+                    RouteDecision::Leaves(_)
+                )
+        }
+    }
+}
+
+/// A default route would otherwise make every gateway reachable through
+/// itself; a gateway must be found by a longer prefix.
+fn route_is_own_gateway(route: &Route, gateway: IpAddr) -> bool {
+    route.prefix.contains(&gateway) && route.prefix.prefix_len() > 0
+}
