@@ -53,11 +53,7 @@ const fn also(entry: Entry, also: &'static str) -> Entry {
 /// All entries.
 pub static CATALOGUE: &[Entry] = &[
     also(
-        idle(entry(
-            "sip2",
-            "SIP2, self-check and sorting machines",
-            &[(TCP, 6001)],
-        )),
+        idle(entry("sip2", "SIP2 self-check machines", &[(TCP, 6001)])),
         "6000, 6002, 8023",
     ),
     tls(idle(entry(
@@ -67,7 +63,7 @@ pub static CATALOGUE: &[Entry] = &[
     ))),
     tls(idle(entry(
         "oclc-wms-sip2",
-        "SIP2 of OCLC WMS, plain and TLS",
+        "SIP2 of OCLC WMS",
         &[(TCP, 2090), (TCP, 2093)],
     ))),
     also(
@@ -99,11 +95,7 @@ pub static CATALOGUE: &[Entry] = &[
     entry("ntp", "Time", &[(UDP, 123)]),
     Entry {
         companions: true,
-        ..tls(entry(
-            "tls-egress",
-            "TLS to the outside with certificate validation",
-            &[(TCP, 443)],
-        ))
+        ..tls(entry("tls-egress", "TLS to the outside", &[(TCP, 443)]))
     },
 ];
 

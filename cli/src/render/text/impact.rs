@@ -272,7 +272,7 @@ fn title(paper: &mut Paper, flow: &FlowReport, style: Style, mark: &str, words: 
     let width_of_paper = paper.width;
     for part in rest {
         let part = fit(&part, width_of_paper.saturating_sub(4));
-        if width(&second) > 1 && width(&second) + 2 + width(&part) > width_of_paper {
+        if width(&second) > 1 && width(&second) + 3 + width(&part) > width_of_paper {
             paper.line(&second);
             second = String::from(" ");
         }
@@ -292,7 +292,17 @@ fn causes(paper: &mut Paper, flow: &FlowReport) {
         let label = if n == 0 { "cause" } else { "and" };
         let text = format!("{}:{} {}", cause.file, cause.line, parts::edit(cause.edit));
         paper.labelled_line(label, BOLD, &text);
-        let note = cause.context.as_ref().map(|c| format!("in {c}"));
+        // Lines of one object say only once which one it is.
+        let known = n > 0
+            && flow
+                .caused_by
+                .get(n - 1)
+                .is_some_and(|c| c.context == cause.context);
+        let note = cause
+            .context
+            .as_ref()
+            .filter(|_| !known)
+            .map(|c| format!("in {c}"));
         paper.source_line(cause.line, &cause.text, None, note.as_deref());
     }
     parts::more(paper, flow.caused_by.len(), CAUSES, "edited line");

@@ -8,6 +8,9 @@ mod parts;
 mod show;
 mod trace;
 
+#[cfg(test)]
+mod tests;
+
 use super::{Format, Page, Report};
 
 /// The terminal report. Colour is ANSI escapes that only add.

@@ -1,7 +1,7 @@
 //! Parts that several text reports share.
 
 use super::super::Page;
-use super::layout::{BOLD, DIM, Paper, RED, YELLOW, count, paint, place};
+use super::layout::{BOLD, DIM, Paper, RED, YELLOW, count, paint, place, width};
 use anstyle::Style;
 use fw_impact::ImpactReport;
 use fw_impact::report::{
@@ -57,7 +57,10 @@ pub fn region(region: &Region) -> String {
 /// Says how many were left out.
 pub fn more(paper: &mut Paper, all: usize, shown: usize, what: &str) {
     if all > shown {
-        let text = format!("and {} more, see --format json", count(all - shown, what));
+        let text = format!(
+            "and {}, see --format json",
+            count(all - shown, &format!("more {what}"))
+        );
         paper.labelled("", DIM, &text);
     }
 }
@@ -78,9 +81,8 @@ pub fn regions(paper: &mut Paper, label: &str, style: Style, list: &[Region]) {
     more(paper, list.len(), shown, "region");
 }
 
-/// `deny     OUT_IN 4   edge.cfg:62   the text of the rule`
+/// `deny     OUT_IN 4   edge.cfg:62`
 fn decision(decision: &Decision) -> String {
-    let at = place(decision.file.as_deref(), decision.line);
     let rule = if decision.filter.is_empty() {
         decision.rule.clone()
     } else {
@@ -90,11 +92,7 @@ fn decision(decision: &Decision) -> String {
     // The file of an implicit rule says nothing.
     if decision.line.is_some() {
         out.push_str("   ");
-        out.push_str(&at);
-    }
-    if let Some(text) = &decision.text {
-        out.push_str("   ");
-        out.push_str(text.trim());
+        out.push_str(&place(decision.file.as_deref(), decision.line));
     }
     out
 }
@@ -104,10 +102,23 @@ pub fn decisions(paper: &mut Paper, decided: &DecidedBy) {
     for (label, list) in [("before", &decided.before), ("after", &decided.after)] {
         let mut word = label;
         for d in list.iter().take(3) {
-            paper.labelled_line(word, BOLD, &decision(d));
+            rule(paper, word, d);
             word = "";
         }
         more(paper, list.len(), 3, "rule");
+    }
+}
+
+/// A deciding rule; its text stands beside it if it fits, else below it.
+fn rule(paper: &mut Paper, label: &str, d: &Decision) {
+    let head = decision(d);
+    let text = d.text.as_deref().map(str::trim).unwrap_or_default();
+    let beside = format!("{head}   {text}");
+    if text.is_empty() || width(&beside) + 10 <= paper.width {
+        paper.labelled_line(label, BOLD, &beside);
+    } else {
+        paper.labelled_line(label, BOLD, &head);
+        paper.labelled_line("", BOLD, &format!("         {text}"));
     }
 }
 
@@ -204,6 +215,9 @@ pub fn exposure(
 
 /// What belongs to no single flow.
 pub fn findings(paper: &mut Paper, report: &ImpactReport) {
+    if !report.findings.is_empty() {
+        paper.gap();
+    }
     for finding in report.findings.iter().take(ENTRIES) {
         let mut text = finding.message.clone();
         let at = place(finding.file.as_deref(), finding.line);
@@ -215,24 +229,28 @@ pub fn findings(paper: &mut Paper, report: &ImpactReport) {
         paper.labelled("finding", YELLOW, &text);
     }
     more(paper, report.findings.len(), ENTRIES, "finding");
+    paper.gap();
 }
 
 /// How much of both sides is understood.
 pub fn coverage(paper: &mut Paper, coverage: &CoverageReport) {
-    let understood = |c: LineCoverage| c.modeled + c.inert;
-    let side = |c: LineCoverage| {
+    let side = |c: LineCoverage, at: &str| {
         format!(
-            "{} of {} lines ({} without effect on traffic)",
-            understood(c),
+            "{} of {} lines {at} ({} without effect on traffic)",
+            c.modeled + c.inert,
             c.lines,
             c.inert
         )
     };
     let (before, after) = (coverage.before, coverage.after);
     let text = if before == after {
-        format!("Understood {} on both sides.", side(before))
+        format!("Understood {}.", side(before, "on both sides"))
     } else {
-        format!("Understood {} before, {} after.", side(before), side(after))
+        format!(
+            "Understood {}, {}.",
+            side(before, "before"),
+            side(after, "after")
+        )
     };
     paper.prose(&text);
     if before.opaque + after.opaque > 0 {

@@ -59,20 +59,20 @@ fn one(paper: &mut Paper, path: &TracePath) {
         parts::reason(paper, reason);
     }
     for (n, step) in path.steps.iter().enumerate() {
-        let mut text = format!("{} {}", n + 1, step.text);
+        let mut text = step.text.clone();
         let at = place(step.file.as_deref(), step.line);
         if !at.is_empty() && step.line.is_some() {
             text.push_str("   ");
             text.push_str(&at);
         }
         let device = paint(DIM, &step.device);
-        let label = fit(&step.kind, 12);
-        let room = paper.width.saturating_sub(16);
+        let label = fit(&format!("{} {}", n + 1, step.kind), 14);
+        let room = paper.width.saturating_sub(18);
         for (row, line) in super::layout::wrap(&text, room).iter().enumerate() {
             let head = if row == 0 {
-                format!("  {label:<12}")
+                format!("  {label:<14}")
             } else {
-                " ".repeat(14)
+                " ".repeat(16)
             };
             let tail = if row == 0 && width(line) + 3 + width(&step.device) <= room {
                 format!("   {device}")
