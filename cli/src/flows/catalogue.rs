@@ -53,21 +53,17 @@ const fn also(entry: Entry, also: &'static str) -> Entry {
 /// All entries.
 pub static CATALOGUE: &[Entry] = &[
     also(
-        idle(entry("sip2", "SIP2 self-check machines", &[(TCP, 6001)])),
+        idle(entry("sip2", "SIP2 self-check", &[(TCP, 6001)])),
         "6000, 6002, 8023",
     ),
-    tls(idle(entry(
-        "sip2-tls",
-        "SIP2 over TLS (Alma, FOLIO)",
-        &[(TCP, 6443)],
-    ))),
+    tls(idle(entry("sip2-tls", "SIP2 over TLS", &[(TCP, 6443)]))),
     tls(idle(entry(
         "oclc-wms-sip2",
         "SIP2 of OCLC WMS",
         &[(TCP, 2090), (TCP, 2093)],
     ))),
     also(
-        entry("z39.50", "Z39.50 catalogue search", &[(TCP, 210)]),
+        entry("z39.50", "Z39.50 search", &[(TCP, 210)]),
         "2100, 2200, 7090, 9999",
     ),
     also(
@@ -80,17 +76,13 @@ pub static CATALOGUE: &[Entry] = &[
     tls(entry("saml", "Single sign-on", &[(TCP, 443)])),
     tls(idle(entry(
         "sierra-mobile",
-        "Sierra mobile worklists",
+        "Sierra mobile",
         &[(TCP, 443), (TCP, 5550)],
     ))),
     entry("mft-sftp", "Managed file transfer", &[(TCP, 10022)]),
-    entry("sftp", "File transfer over SSH", &[(TCP, 22)]),
+    entry("sftp", "SSH file transfer", &[(TCP, 22)]),
     tls(entry("ldaps", "Directory over TLS", &[(TCP, 636)])),
-    entry(
-        "smtp",
-        "Mail, relay and submission",
-        &[(TCP, 25), (TCP, 587)],
-    ),
+    entry("smtp", "Mail", &[(TCP, 25), (TCP, 587)]),
     entry("dns", "Names", &[(UDP, 53), (TCP, 53)]),
     entry("ntp", "Time", &[(UDP, 123)]),
     Entry {
