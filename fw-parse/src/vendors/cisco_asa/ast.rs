@@ -578,8 +578,8 @@ pub enum LegacyNat<'a> {
         mapped: Option<Ipv4Addr>,
         /// Real addresses.
         real: LegacyReal<'a>,
-        /// Protocol, mapped port, real port.
-        ports: Option<(u8, u16, u16)>,
+        /// Protocol, mapped port, real port; without the last the list has it.
+        ports: Option<(u8, u16, Option<u16>)>,
         /// The line.
         place: Place,
     },
