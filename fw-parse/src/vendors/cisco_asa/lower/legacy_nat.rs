@@ -90,7 +90,7 @@ impl<'a> Lowering<'_, 'a> {
                 self.dynamic(interface, *id, source, destination, *outside, *place, table);
             }
         }
-        let mut regular: Vec<(&str, u32, (u128, u128), bool, Place)> = Vec::new();
+        let mut regular = Vec::new();
         for entry in &config.legacy_nat {
             if let LegacyNat::Nat {
                 interface,

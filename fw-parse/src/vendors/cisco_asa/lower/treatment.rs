@@ -1,6 +1,6 @@
 //! Inspection, idle timeouts, and whose replies pass by themselves.
 
-use super::super::ast::{ClassAction, ClassMatch, PolicyClass, ServicePolicy};
+use super::super::ast::{ClassAction, ClassMatch, Fixup, PolicyClass, ServicePolicy};
 use super::Lowering;
 use super::objects::{port_set, service_of};
 use fw_model::interval::IntervalSet;
@@ -249,7 +249,13 @@ impl<'a> Lowering<'_, 'a> {
     /// PIX 6 inspects by port.
     fn fixups(&mut self) {
         let config = self.config;
-        for (name, ports, udp, place) in &config.fixups {
+        for Fixup {
+            name,
+            ports,
+            udp,
+            place,
+        } in &config.fixups
+        {
             let set = match ports {
                 Some((low, high)) => {
                     ServiceSet::destination_ports(if *udp { UDP } else { TCP }, *low, *high)

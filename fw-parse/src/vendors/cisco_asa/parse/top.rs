@@ -1,9 +1,9 @@
 //! Top-level commands.
 
 use super::super::ast::{
-    AccessGroup, Address, Beside, Binding, ClassMap, Group, Interface, LegacyNat, LocalService,
-    NetworkObject, Place, Platform, PolicyMap, RouteLine, ServiceObject, ServicePolicy, TimeRange,
-    Version,
+    AccessGroup, Address, Beside, Binding, ClassMap, Fixup, Group, Interface, LegacyNat,
+    LocalService, NetworkObject, Place, Platform, PolicyMap, RouteLine, ServiceObject,
+    ServicePolicy, TimeRange, Version,
 };
 use super::super::inert;
 use super::super::ports;
@@ -749,7 +749,7 @@ impl<'a> Parser<'_, 'a> {
             ("fixup", Some(_)) => {
                 words.eat("protocol");
                 if let Some(fixup) = fixup(words, place) {
-                    config.fixups.retain(|f| f.0 != fixup.0);
+                    config.fixups.retain(|f| f.name != fixup.name);
                 }
             }
             ("sysopt", Some("connection"))
@@ -883,10 +883,7 @@ fn service_policy<'a>(mut words: Words<'_, 'a>, place: Place) -> Option<ServiceP
 }
 
 /// `fixup protocol X [udp|tcp] [port[-port]]`.
-fn fixup<'a>(
-    mut words: Words<'_, 'a>,
-    place: Place,
-) -> Option<(&'a str, Option<(u16, u16)>, bool, Place)> {
+fn fixup<'a>(mut words: Words<'_, 'a>, place: Place) -> Option<Fixup<'a>> {
     let name = words.take()?;
     let mut udp = matches!(name, "dns" | "tftp");
     let mut range = None;
@@ -904,5 +901,10 @@ fn fixup<'a>(
             range = Some((port, port));
         }
     }
-    Some((name, range, udp, place))
+    Some(Fixup {
+        name,
+        ports: range,
+        udp,
+        place,
+    })
 }
