@@ -468,10 +468,10 @@ impl<'c, 'a> Objects<'c, 'a> {
         path.pop();
         let resolved = known(AddressSet::union_all(sets.iter().map(AsRef::as_ref)), open);
         // What a cycle cut short depends on where it was entered.
-        if path.is_empty() || resolved.open.is_empty() {
-            if let Some(slot) = self.group_addresses.get_mut(at) {
-                *slot = Some(resolved.clone());
-            }
+        if (path.is_empty() || resolved.open.is_empty())
+            && let Some(slot) = self.group_addresses.get_mut(at)
+        {
+            *slot = Some(resolved.clone());
         }
         resolved
     }
@@ -568,10 +568,10 @@ impl<'c, 'a> Objects<'c, 'a> {
         }
         path.pop();
         let resolved = known(ServiceSet::union_all(&sets), open);
-        if path.is_empty() || resolved.open.is_empty() {
-            if let Some(slot) = self.group_services.get_mut(at) {
-                *slot = Some(resolved.clone());
-            }
+        if (path.is_empty() || resolved.open.is_empty())
+            && let Some(slot) = self.group_services.get_mut(at)
+        {
+            *slot = Some(resolved.clone());
         }
         resolved
     }
