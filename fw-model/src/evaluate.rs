@@ -174,6 +174,8 @@ struct State<'a> {
     packet_mark: u32,
     connection_mark: u32,
     untracked: bool,
+    /// The destination was translated to the device's own address.
+    redirected: bool,
     source_by: Option<String>,
     destination_by: Option<String>,
     steps: Vec<Step>,
@@ -198,6 +200,7 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
         packet_mark: 0,
         connection_mark: 0,
         untracked: false,
+        redirected: false,
         source_by: None,
         destination_by: None,
         steps: Vec::new(),
@@ -264,6 +267,7 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         packet_mark: 0,
         connection_mark: 0,
         untracked: forward.untracked,
+        redirected: false,
         source_by: None,
         destination_by: None,
         steps: Vec::new(),
@@ -308,8 +312,8 @@ impl<'a> State<'a> {
                 .contains(self.current.destination);
             let moved = self.current.destination != self.original.destination;
             let local = match self.context.journey {
-                Journey::ToDevice => !moved || own,
-                _ => own,
+                Journey::ToDevice => !moved || own || self.redirected,
+                _ => own || self.redirected,
             };
             if local {
                 return if self.stages(&pipeline.input) {
@@ -566,6 +570,9 @@ impl<'a> State<'a> {
         }
         if let Some(change) = &translation.destination {
             self.current.destination = self.translated(change, self.current.destination, family);
+            // The address of one of its interfaces is the device itself, even
+            // where the configuration does not say which address that is.
+            self.redirected = *change == AddressTranslation::IngressInterface;
             self.destination_by = Some(translation.name.clone());
         }
         if let Some(change) = &translation.source_port {
