@@ -145,6 +145,18 @@ impl Lowering<'_, '_> {
             }
         }
         self.missing_families();
+        if let (Some(span), false) = (
+            loaded.other_backend,
+            loaded.rulesets.iter().any(|r| r.legacy),
+        ) {
+            self.device.assumptions.push(Assumption {
+                code: "legacy-tables-unseen",
+                text: "the rules of the legacy backend are not given and taken to accept"
+                    .to_owned(),
+                span: Some(span),
+                device_wide: true,
+            });
+        }
         self.device.interfaces = std::mem::take(&mut self.interfaces)
             .into_iter()
             // Only the device's own packets use the loopback interface, so it

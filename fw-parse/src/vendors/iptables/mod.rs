@@ -62,10 +62,10 @@ impl Vendor for Iptables {
         for (file, (id, source)) in input.files.iter().enumerate() {
             sources.push(*id);
             statuses.files.insert(id.0, file);
-            statements.push(parse::statements(*id, source));
+            statements.push((family(&source.text), parse::statements(*id, source)));
         }
-        for statements in statements {
-            loader.next_file();
+        for (assumed, statements) in statements {
+            loader.next_file(assumed);
             for statement in statements {
                 let (span, last) = (statement.span, statement.last_line);
                 let inert = match statement.kind {

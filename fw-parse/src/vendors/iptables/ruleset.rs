@@ -33,6 +33,8 @@ pub(super) struct Loaded<'a> {
     pub unknown: Vec<(Span, String)>,
     /// What the loader would complain about: place and words.
     pub complaints: Vec<(Span, String)>,
+    /// A dump says that the other backend has rules too.
+    pub other_backend: Option<Span>,
 }
 
 /// The tables of one family in one backend.
@@ -164,6 +166,9 @@ pub(super) struct Loader<'a> {
     ruleset: Option<usize>,
     table: Option<usize>,
     header: Option<Header>,
+    /// The family that a file's commands are for if nothing else says so;
+    /// `None` once a table was opened with `*table`.
+    assumed: Option<Protocol>,
 }
 
 impl<'a> Loader<'a> {
@@ -173,14 +178,16 @@ impl<'a> Loader<'a> {
             ruleset: None,
             table: None,
             header: None,
+            assumed: None,
         }
     }
 
     /// Forgets which table was open: another file begins.
-    pub fn next_file(&mut self) {
+    pub fn next_file(&mut self, assumed: Protocol) {
         self.ruleset = None;
         self.table = None;
         self.header = None;
+        self.assumed = Some(assumed);
     }
 
     /// The rule set of a family and backend, made if there is none yet.
@@ -236,12 +243,17 @@ impl<'a> Loader<'a> {
                 true
             }
             StatementKind::Inert(_) => true,
+            StatementKind::OtherBackend => {
+                self.loaded.other_backend = Some(statement.span);
+                true
+            }
             StatementKind::Unknown => {
                 self.unknown(&statement);
                 false
             }
             StatementKind::Table(protocol, name) => {
                 let legacy = self.header.is_some_and(|h| h.legacy);
+                self.assumed = None;
                 let (protocol, name) = (*protocol, name.to_string());
                 let ruleset = self.ruleset(protocol, legacy);
                 let known = self
@@ -281,7 +293,9 @@ impl<'a> Loader<'a> {
             StatementKind::Command {
                 protocol, table, ..
             } => {
-                let (protocol, table) = (*protocol, table.as_ref().map(ToString::to_string));
+                // A file of commands alone is what `iptables` is called with.
+                let protocol = protocol.or(self.assumed);
+                let table = table.as_ref().map(ToString::to_string);
                 self.enter(protocol, table.as_deref());
                 self.command(statement)
             }

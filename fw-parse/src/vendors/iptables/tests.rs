@@ -38,8 +38,8 @@ fn tcp(source: &str, destination: &str, port: u16) -> Packet {
     }
 }
 
-/// Verdict with every open condition failing and with every one holding.
-/// Both must agree for a verdict to be one.
+/// The verdict, if it is the same with all open conditions failing, all
+/// holding, and each of them alone failing or holding.
 fn judge(device: &Device, packet: Packet, journey: Journey) -> (Evaluation, Option<bool>) {
     let run = |holds: &dyn Fn(&Condition) -> bool| {
         let context = Context {
@@ -49,9 +49,14 @@ fn judge(device: &Device, packet: Packet, journey: Journey) -> (Evaluation, Opti
         };
         evaluate(device, packet, &context)
     };
-    let (low, high) = (run(&|_| false), run(&|_| true));
     let passes = |e: &Evaluation| e.disposition == Disposition::Permitted;
-    let verdict = (passes(&low) == passes(&high)).then_some(passes(&low));
+    let low = run(&|_| false);
+    let mut same = passes(&low) == passes(&run(&|_| true));
+    for condition in device.conditions() {
+        same &= passes(&low) == passes(&run(&|c| *c == *condition));
+        same &= passes(&low) == passes(&run(&|c| *c != *condition));
+    }
+    let verdict = same.then_some(passes(&low));
     (low, verdict)
 }
 
