@@ -113,6 +113,8 @@ pub struct Evaluation {
     pub egress: Option<String>,
     /// The connection tracker ignored it.
     pub untracked: bool,
+    /// It was for the device itself, at last.
+    pub local: bool,
     /// The deciding rules, in order.
     pub steps: Vec<Step>,
 }
@@ -176,6 +178,7 @@ struct State<'a> {
     untracked: bool,
     /// The destination was translated to the device's own address.
     redirected: bool,
+    local: bool,
     source_by: Option<String>,
     destination_by: Option<String>,
     steps: Vec<Step>,
@@ -201,6 +204,7 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
         connection_mark: 0,
         untracked: false,
         redirected: false,
+        local: false,
         source_by: None,
         destination_by: None,
         steps: Vec::new(),
@@ -212,6 +216,7 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
         translated: state.current,
         egress: state.egress,
         untracked: state.untracked,
+        local: state.local,
         steps: state.steps,
     }
 }
@@ -235,10 +240,11 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
     } else {
         ConnectionState::New
     };
+    // A translation may have turned a packet away from the device, or to it.
     let journey = match context.journey {
-        Journey::Through => Journey::Through,
-        Journey::ToDevice => Journey::FromDevice,
         Journey::FromDevice => Journey::ToDevice,
+        Journey::Through | Journey::ToDevice if forward.local => Journey::FromDevice,
+        Journey::Through | Journey::ToDevice => Journey::Through,
     };
     let reply_context = Context {
         journey,
@@ -268,6 +274,7 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         connection_mark: 0,
         untracked: forward.untracked,
         redirected: false,
+        local: false,
         source_by: None,
         destination_by: None,
         steps: Vec::new(),
@@ -315,6 +322,7 @@ impl<'a> State<'a> {
                 Journey::ToDevice => !moved || own || self.redirected,
                 _ => own || self.redirected,
             };
+            self.local = local;
             if local {
                 return if self.stages(&pipeline.input) {
                     Disposition::Permitted
