@@ -346,14 +346,16 @@ impl<'a> Loader<'a> {
         true
     }
 
-    fn command(&mut self, statement: Statement<'a>) -> bool {
+    fn command(&mut self, mut statement: Statement<'a>) -> bool {
         let span = statement.span;
         let conditional = statement.conditional.then(|| statement.text.to_owned());
         let Some(table) = self.open_table() else {
             self.unknown(&statement);
             return false;
         };
-        let StatementKind::Command { command, .. } = statement.kind.clone() else {
+        let StatementKind::Command { command, .. } =
+            std::mem::replace(&mut statement.kind, StatementKind::Unknown)
+        else {
             return false;
         };
         let missing = |name: &str| format!("there is no chain `{name}`");

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 
 /// How many bytes the expansion of one command may take.
-const EXPANSION_LIMIT: usize = 1 << 16;
+const EXPANSION_LIMIT: usize = 1 << 13;
 
 /// True if a text is a shell script rather than input for `iptables-restore`.
 pub(super) fn is_script(text: &str) -> bool {
