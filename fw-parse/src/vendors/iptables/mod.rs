@@ -10,7 +10,10 @@ mod ast;
 mod chains;
 mod command;
 mod connection;
+mod context;
+mod filters;
 mod inert;
+mod loader;
 mod lower;
 mod matching;
 mod names;
@@ -54,7 +57,7 @@ impl Vendor for Iptables {
     }
 
     fn parse(&self, input: Input<'_>) -> Parsed {
-        let mut loader = ruleset::Loader::new();
+        let mut loader = loader::Loader::new();
         let mut ledgers: Vec<Ledger> = input.files.iter().map(|f| Ledger::new(f.1)).collect();
         let mut statuses = Statuses::default();
         let mut sources = Vec::new();
