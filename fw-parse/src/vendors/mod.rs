@@ -1,1 +1,3 @@
 //! One folder a vendor.
+
+pub mod cisco_asa;
