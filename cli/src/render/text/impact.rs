@@ -209,11 +209,13 @@ fn flow(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
         parts::reason(paper, reason);
     }
     parts::more(paper, flow.reasons.len(), 3, "reason");
-    let whole = matches!(flow.impact, Impact::Blocked | Impact::Opened);
-    if !flow.lost.is_empty() && !(whole && flow.witness.is_some()) {
+    // Where all of a flow is lost or gained, an example says as much.
+    let regions =
+        !matches!(flow.impact, Impact::Blocked | Impact::Opened) || flow.witness.is_none();
+    if regions && !flow.lost.is_empty() {
         parts::regions(paper, "lost", RED, &flow.lost);
     }
-    if !flow.gained.is_empty() && !(whole && flow.witness.is_some()) {
+    if regions && !flow.gained.is_empty() {
         parts::regions(paper, "gained", GREEN, &flow.gained);
     }
     if !flow.undecided.is_empty() {
