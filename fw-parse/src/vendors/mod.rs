@@ -1,1 +1,3 @@
 //! One folder a vendor.
+
+pub mod fortinet_fortios;
