@@ -29,7 +29,7 @@ pub fn parse<'t>(file: &'t File<'_>, ledger: &mut Ledger) -> Config<'t> {
     }
     let root = &file.root.own;
     config.unknown.extend(reader.strays(&file.root));
-    config.unknown.extend(reader.rest(root, &[], &[]));
+    config.unknown.extend(reader.settings(root, &[]));
 
     // With virtual domains the sections stand in `config global` and in the
     // entries of `config vdom`, else at the top.
@@ -64,7 +64,7 @@ pub fn parse<'t>(file: &'t File<'_>, ledger: &mut Ledger) -> Config<'t> {
                 name: &domain.name,
                 ..Vdom::default()
             };
-            config.unknown.extend(reader.rest(domain, &[], &[]));
+            config.unknown.extend(reader.settings(domain, &[]));
             sections(&mut reader, domain, &mut vdom);
             for &scope in &scopes {
                 sections(&mut reader, scope, &mut vdom);

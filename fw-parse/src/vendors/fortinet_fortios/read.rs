@@ -50,6 +50,19 @@ impl Reader<'_> {
     /// What nothing has read in an entry: inert if it is listed, else
     /// unknown.
     pub fn rest(&mut self, entry: &Entry<'_>, settings: &[&str], blocks: &[&str]) -> Vec<Unknown> {
+        let mut out = self.settings(entry, settings);
+        for block in entry.unread_blocks() {
+            if listed(blocks, &block.path) || block.is_empty() {
+                self.inert(block, "no effect on what passes");
+            } else {
+                out.push(self.opaque(block));
+            }
+        }
+        out
+    }
+
+    /// As [`Self::rest`], for the settings alone.
+    pub fn settings(&mut self, entry: &Entry<'_>, settings: &[&str]) -> Vec<Unknown> {
         let mut out = Vec::new();
         for setting in entry.unread() {
             let known = listed(settings, &setting.name);
@@ -65,13 +78,6 @@ impl Reader<'_> {
                     text: setting.text(),
                     span: setting.span,
                 });
-            }
-        }
-        for block in entry.unread_blocks() {
-            if listed(blocks, &block.path) || block.is_empty() {
-                self.inert(block, "no effect on what passes");
-            } else {
-                out.push(self.opaque(block));
             }
         }
         out

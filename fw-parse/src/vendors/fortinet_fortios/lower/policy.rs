@@ -369,6 +369,9 @@ impl<'c, 't> Lowering<'c, 't> {
         for (ends, v6) in [(&policy.v4, false), (&policy.v6, true)] {
             for names in [&ends.source, &ends.destination].into_iter().flatten() {
                 out.extend(self.uses(list.book(v6).kind(), names));
+                if list == List::Multicast {
+                    out.extend(self.uses("address", names));
+                }
                 out.extend(self.uses("vip", names));
             }
         }
@@ -525,6 +528,12 @@ impl<'c, 't> Lowering<'c, 't> {
         let source = match (&policy.internet_source, &ends.source) {
             (Some(service), _) => self.internet(service, Dimension::Source),
             (None, Some(names)) => {
+                // Multicast addresses are destinations.
+                let book = if book == Book::Multicast {
+                    Book::V4
+                } else {
+                    book
+                };
                 let set = self.addresses.union(book, names, span);
                 certain |= set.is_exact() && !ends.source_negate;
                 let expr = set.expr(Dimension::Source);
