@@ -204,8 +204,6 @@ pub enum AddressKind<'t> {
 pub struct Address<'t> {
     /// Its name.
     pub name: &'t str,
-    /// The vendor's word for what it is.
-    pub word: &'static str,
     /// Where it stands.
     pub span: Span,
     /// Its last line.
@@ -316,6 +314,9 @@ pub enum Mapped {
     Unclear,
 }
 
+/// Protocol, outer ports, inner ports.
+pub type PortForward = (u8, (u16, u16), (u16, u16));
+
 /// `config firewall vip` and `vip6`.
 #[derive(Clone, Debug)]
 pub struct Vip<'t> {
@@ -338,7 +339,7 @@ pub struct Vip<'t> {
     /// Sources it is for; empty for all.
     pub sources: Vec<&'t str>,
     /// Protocol with outer and inner ports.
-    pub ports: Option<(u8, (u16, u16), (u16, u16))>,
+    pub ports: Option<PortForward>,
     /// Services it is for; empty for all.
     pub services: Vec<&'t str>,
     /// It also gives the inner hosts their source address.

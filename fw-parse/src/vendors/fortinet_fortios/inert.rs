@@ -368,7 +368,6 @@ pub const POLICY: &[&str] = &[
     "cgn-log-server-grp",
     "traffic-shaper-id",
     "virus-log",
-    "utm-status",
     "extended-log",
     "extended-traffic-log",
     "http-tunnel-auth",
@@ -792,6 +791,7 @@ pub const INTERFACE6: &[&str] = &[
 /// Settings of `system global` without effect on transit traffic.
 pub const GLOBAL: &[&str] = &[
     "access-banner",
+    "service-expire-notification",
     "admin*",
     "alias",
     "anti-replay",

@@ -156,7 +156,7 @@ fn sections<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, vdom: &mut Vdom<'
 
 /// Marks the lines of a section whose entries carry their own unknowns; what
 /// is set on the section itself is not understood.
-fn open<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, unknown: &mut Vec<Unknown>) {
+fn open(reader: &mut Reader<'_>, section: &Section<'_>, unknown: &mut Vec<Unknown>) {
     reader.known(section);
     unknown.extend(reader.rest(&section.own, &[], &[]));
 }
@@ -218,7 +218,8 @@ fn other<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut Vdom<
         | "firewall network-service-dynamic" => {
             reader.known(section);
             for entry in section.entries() {
-                vdom.internet_services.push((&entry.name, entry.text()));
+                vdom.internet_services
+                    .push((&entry.name, entry.text_without(inert::PLAIN)));
             }
         }
         "vpn ssl settings" => {

@@ -190,8 +190,16 @@ impl<'a> Entry<'a> {
 
     /// The whole entry as normalized text.
     pub fn text(&self) -> String {
+        self.text_without(&[])
+    }
+
+    /// The entry as normalized text, without settings that only describe it.
+    pub fn text_without(&self, inert: &[&str]) -> String {
         let mut text = String::new();
         for setting in &self.settings {
+            if super::inert::listed(inert, &setting.name) {
+                continue;
+            }
             text.push_str(&setting.text());
             text.push('\n');
         }

@@ -15,9 +15,9 @@ pub fn section<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut
             vdom.has_interfaces |= section.entries().next().is_some();
             for entry in section.entries() {
                 let interface = interface(reader, entry);
-                let here = entry
-                    .word("vdom")
-                    .is_none_or(|v| vdom.name.is_empty() || v == vdom.name);
+                // An interface without a domain belongs to the first one.
+                let here =
+                    vdom.name.is_empty() || entry.word("vdom").unwrap_or("root") == vdom.name;
                 if here {
                     vdom.interfaces.push(interface);
                 }
@@ -203,7 +203,7 @@ fn sdwan<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut Vdom<
             if entry.enabled("gateway") || entry.enabled("default") {
                 vdom.unknown.push(super::Unknown {
                     text: format!("sdwan service {}", entry.text()),
-                    span: entry.span.unwrap_or_else(|| super::super::no_span()),
+                    span: entry.span.unwrap_or_else(super::super::no_span),
                 });
             }
         }

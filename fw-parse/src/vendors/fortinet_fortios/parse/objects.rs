@@ -35,19 +35,13 @@ pub fn section<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut
         }
         "firewall addrgrp" => {
             open(reader, section, &mut vdom.unknown);
-            vdom.addresses.extend(
-                section
-                    .entries()
-                    .filter_map(|e| addrgrp(reader, e, "addrgrp")),
-            );
+            vdom.addresses
+                .extend(section.entries().filter_map(|e| addrgrp(reader, e)));
         }
         "firewall addrgrp6" => {
             open(reader, section, &mut vdom.unknown);
-            vdom.addresses6.extend(
-                section
-                    .entries()
-                    .filter_map(|e| addrgrp(reader, e, "addrgrp6")),
-            );
+            vdom.addresses6
+                .extend(section.entries().filter_map(|e| addrgrp(reader, e)));
         }
         "firewall service custom" => {
             open(reader, section, &mut vdom.unknown);
@@ -149,7 +143,7 @@ fn address<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Address<
         } else {
             "ipmask"
         });
-    let other = || AddressKind::Other(entry.text());
+    let other = || AddressKind::Other(entry.text_without(inert::ADDRESS));
     let country = entry.word("country").unwrap_or("");
     let kind = match kind {
         "ipmask" if subnet.is_empty() => AddressKind::Subnet(IpNet::V4(Ipv4Net::default())),
@@ -182,12 +176,11 @@ fn address<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Address<
             for setting in &entry.settings {
                 let _ = entry.words(&setting.name);
             }
-            AddressKind::Other(entry.text())
+            AddressKind::Other(entry.text_without(inert::ADDRESS))
         }
     };
     Some(Address {
         name: &entry.name,
-        word: "address",
         span: entry.span?,
         last_line: entry.last_line,
         kind,
@@ -211,10 +204,9 @@ fn multicast_address<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Optio
     };
     Some(Address {
         name: &entry.name,
-        word: "multicast-address",
         span: entry.span?,
         last_line: entry.last_line,
-        kind: kind.unwrap_or_else(|| AddressKind::Other(entry.text())),
+        kind: kind.unwrap_or_else(|| AddressKind::Other(entry.text_without(inert::ADDRESS))),
         unknown: reader.rest(entry, inert::ADDRESS, &["tagging"]),
     })
 }
@@ -224,7 +216,7 @@ fn address6<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Address
     let ends = (entry.word("start-ip"), entry.word("end-ip"));
     let fqdn = entry.word("fqdn");
     let country = entry.word("country").unwrap_or("");
-    let other = || AddressKind::Other(entry.text());
+    let other = || AddressKind::Other(entry.text_without(inert::ADDRESS));
     let kind = match entry.word("type").unwrap_or("ipprefix") {
         "ipprefix" if ip6.is_empty() => AddressKind::Subnet(IpNet::V6(Ipv6Net::default())),
         "ipprefix" => prefix(&ip6).map_or_else(other, AddressKind::Subnet),
@@ -250,7 +242,6 @@ fn address6<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Address
     };
     Some(Address {
         name: &entry.name,
-        word: "address6",
         span: entry.span?,
         last_line: entry.last_line,
         kind,
@@ -258,11 +249,7 @@ fn address6<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Address
     })
 }
 
-fn addrgrp<'t>(
-    reader: &mut Reader<'_>,
-    entry: &'t Entry<'_>,
-    word: &'static str,
-) -> Option<Address<'t>> {
+fn addrgrp<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Address<'t>> {
     let members = entry.list("member");
     let excluded = entry.list("exclude-member");
     let excludes = entry.enabled("exclude");
@@ -270,7 +257,6 @@ fn addrgrp<'t>(
     let _ = entry.word("type");
     Some(Address {
         name: &entry.name,
-        word,
         span: entry.span?,
         last_line: entry.last_line,
         kind: AddressKind::Group(members, if excludes { excluded } else { Vec::new() }),

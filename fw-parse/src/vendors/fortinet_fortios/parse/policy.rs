@@ -55,6 +55,10 @@ const QOS: [&str; 9] = [
     "class-id",
 ];
 
+const ENDS: [&str; 4] = ["srcaddr", "dstaddr", "srcaddr-negate", "dstaddr-negate"];
+const ENDS6: [&str; 4] = ["srcaddr6", "dstaddr6", "srcaddr6-negate", "dstaddr6-negate"];
+const ENDS4: [&str; 4] = ["srcaddr4", "dstaddr4", "srcaddr4-negate", "dstaddr4-negate"];
+
 const USERS: [&str; 5] = [
     "users",
     "groups",
@@ -105,6 +109,9 @@ pub fn section<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut
 }
 
 fn internet(entry: &Entry<'_>, base: &str) -> Option<InternetService> {
+    if !entry.settings.iter().any(|s| s.name.starts_with(base)) {
+        return None;
+    }
     // Reading all names first marks them, whether the switch is on or not.
     let mut names = Vec::new();
     for kind in [
@@ -147,14 +154,14 @@ fn policy<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, path: &str) -> Opti
         None => PolicyAction::Deny,
         Some(other) => PolicyAction::Other(other),
     };
-    let ends = |suffix: &str| Ends {
-        source: entry.words(&format!("srcaddr{suffix}")),
-        destination: entry.words(&format!("dstaddr{suffix}")),
-        source_negate: entry.enabled(&format!("srcaddr{suffix}-negate")),
-        destination_negate: entry.enabled(&format!("dstaddr{suffix}-negate")),
+    let ends = |[source, destination, source_negate, destination_negate]: [&str; 4]| Ends {
+        source: entry.words(source),
+        destination: entry.words(destination),
+        source_negate: entry.enabled(source_negate),
+        destination_negate: entry.enabled(destination_negate),
     };
-    let (mut v4, mut v6) = (ends(""), ends("6"));
-    let third = ends("4");
+    let (mut v4, mut v6) = (ends(ENDS), ends(ENDS6));
+    let third = ends(ENDS4);
     if third.source.is_some() || third.destination.is_some() {
         // `consolidated policy` and some security policies say `srcaddr4`.
         v4 = third;
@@ -217,6 +224,8 @@ fn policy<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, path: &str) -> Opti
         pools: entry.enabled("ippool").then_some(pools),
         fixed_port: entry.enabled("fixedport"),
     };
+    // Without `utm-status` a policy keeps its profiles but does not use them.
+    let inspects = entry.flag("utm-status") != Some(false);
     let policy = Policy {
         id: &entry.name,
         name: entry.word("name").filter(|n| !n.is_empty()),
@@ -241,8 +250,12 @@ fn policy<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, path: &str) -> Opti
         reject: entry.enabled("send-deny-packet"),
         nat,
         ttl: timeout_of(entry, "session-ttl"),
-        ssl_profile: feature(entry, "ssl-ssh-profile"),
-        profiles: PROFILES.iter().filter_map(|p| feature(entry, p)).collect(),
+        ssl_profile: feature(entry, "ssl-ssh-profile").filter(|_| inspects),
+        profiles: PROFILES
+            .iter()
+            .filter_map(|p| feature(entry, p))
+            .filter(|_| inspects)
+            .collect(),
         qos: QOS
             .iter()
             .filter_map(|q| feature(entry, q))
