@@ -2,7 +2,7 @@
 
 use crate::match_expr::{Condition, MarkRegister, MatchExpr};
 use crate::nat::Translation;
-use crate::snapshot::DefinitionId;
+use crate::snapshot::{Assumption, DefinitionId};
 use crate::source::Span;
 use crate::treatment::Treatment;
 use std::sync::Arc;
@@ -45,6 +45,9 @@ pub struct Rule {
     pub treatments: Vec<Treatment>,
     /// The named objects it refers to.
     pub uses: Vec<DefinitionId>,
+    /// What a verdict of this rule rests on that the configuration does not
+    /// say; listed with every verdict that the rule decides.
+    pub assumption: Option<Arc<Assumption>>,
 }
 
 impl Rule {
@@ -60,6 +63,7 @@ impl Rule {
             action,
             treatments: Vec::new(),
             uses: Vec::new(),
+            assumption: None,
         }
     }
 

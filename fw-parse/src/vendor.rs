@@ -47,7 +47,10 @@ pub trait Vendor: Sync {
 }
 
 /// All front ends, in order of detection.
-pub static VENDORS: &[&dyn Vendor] = &[&crate::vendors::fortinet_fortios::FortinetFortios];
+pub static VENDORS: &[&dyn Vendor] = &[
+    &crate::vendors::cisco_asa::CiscoAsa,
+    &crate::vendors::fortinet_fortios::FortinetFortios,
+];
 
 /// A front end by its name.
 #[must_use]

@@ -1,0 +1,4 @@
+use super::Lowering;
+impl Lowering<'_, '_> {
+    pub(super) fn translations(&mut self) {}
+}

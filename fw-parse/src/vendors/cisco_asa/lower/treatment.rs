@@ -1,0 +1,4 @@
+use super::Lowering;
+impl Lowering<'_, '_> {
+    pub(super) fn treatments(&mut self) {}
+}
