@@ -49,6 +49,7 @@ pub trait Vendor: Sync {
 /// All front ends, in order of detection.
 pub static VENDORS: &[&dyn Vendor] = &[
     &crate::vendors::cisco_asa::CiscoAsa,
+    &crate::vendors::fortinet_fortios::FortinetFortios,
     &crate::vendors::iptables::Iptables,
 ];
 

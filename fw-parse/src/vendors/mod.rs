@@ -1,4 +1,5 @@
 //! One folder a vendor.
 
 pub mod cisco_asa;
+pub mod fortinet_fortios;
 pub mod iptables;
