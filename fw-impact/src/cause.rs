@@ -1,7 +1,17 @@
 //! Which edit causes a difference: exact counterfactuals.
+//!
+//! A set of edited lines is the cause of a difference if the difference goes
+//! away when these lines alone are as they were, everything else being as it
+//! is after the change. That is tried, not guessed: the text is put together,
+//! read and judged again.
 
-use crate::report::{EditKind, Side};
-use fw_model::{Snapshot, SourceId};
+use crate::graph::{Outcome, Side};
+use crate::report::{Cause, EditKind, Impact, Side as SideName};
+use crate::verdict::{Comparison, Difference, Judgement};
+use fw_model::{Definition, DefinitionId, Device, Flow, Snapshot, SourceId, Span};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// One edited line.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,10 +29,10 @@ pub struct Edit {
 impl Edit {
     /// The side the line is on.
     #[must_use]
-    pub const fn side(&self) -> Side {
+    pub const fn side(&self) -> SideName {
         match self.kind {
-            EditKind::Removed => Side::Before,
-            EditKind::Added => Side::After,
+            EditKind::Removed => SideName::Before,
+            EditKind::Added => SideName::After,
         }
     }
 }
@@ -38,4 +48,298 @@ pub trait Counterfactual: Sync {
     /// are back at their place, added lines are gone. `None` if that text
     /// cannot be read as a configuration.
     fn without(&self, undone: &[usize]) -> Option<Snapshot>;
+}
+
+/// How many counterfactuals are tried for one flow.
+const TRIALS: usize = 160;
+
+/// Finds the causes of differences.
+pub struct Causes<'c, 'a> {
+    comparison: &'c Comparison<'c, 'a>,
+    counterfactual: &'c dyn Counterfactual,
+    by_line: FxHashMap<(SideName, SourceId, u32), usize>,
+    tried: Mutex<FxHashMap<Vec<usize>, Option<Arc<Snapshot>>>>,
+}
+
+impl<'c, 'a> Causes<'c, 'a> {
+    /// Prepares the search for causes of differences between two sides.
+    #[must_use]
+    pub fn new(comparison: &'c Comparison<'c, 'a>, counterfactual: &'c dyn Counterfactual) -> Self {
+        let by_line = counterfactual
+            .edits()
+            .iter()
+            .enumerate()
+            .map(|(at, edit)| ((edit.side(), edit.source, edit.line), at))
+            .collect();
+        Self {
+            comparison,
+            counterfactual,
+            by_line,
+            tried: Mutex::default(),
+        }
+    }
+
+    /// The smallest set of edits whose reversal undoes `impact` on `flow`.
+    #[must_use]
+    pub fn of(&self, flow: &Flow, judgement: &Judgement, impact: Impact) -> Vec<Cause> {
+        let relevant = self.relevant(judgement);
+        let all: Vec<usize> = (0..self.counterfactual.edits().len()).collect();
+        let mut search = Search {
+            causes: self,
+            flow,
+            impact,
+            left: TRIALS,
+        };
+        let found = search.single(&relevant).or_else(|| {
+            let start = if search.restores(&relevant) {
+                relevant.clone()
+            } else {
+                let rest: Vec<usize> = all
+                    .iter()
+                    .copied()
+                    .filter(|e| !relevant.contains(e))
+                    .collect();
+                if let Some(one) = search.single(&rest) {
+                    return Some(one);
+                }
+                if !search.restores(&all) {
+                    return None;
+                }
+                all
+            };
+            Some(search.shrink(start))
+        });
+        found
+            .unwrap_or(relevant)
+            .into_iter()
+            .filter_map(|at| self.cause(at))
+            .collect()
+    }
+
+    /// The edits that the deciding rules of differing packets stand on, or
+    /// refer to: most likely the causes.
+    fn relevant(&self, judgement: &Judgement) -> Vec<usize> {
+        let mut out = BTreeSet::new();
+        let differs = |difference| difference != Difference::None;
+        let any = judgement.cells.iter().any(|c| differs(c.difference));
+        let members = judgement
+            .cells
+            .iter()
+            .filter(|c| !any || differs(c.difference))
+            .flat_map(|c| &c.members)
+            .filter_map(|&m| judgement.joints.get(m));
+        for joint in members {
+            self.of_outcome(
+                self.comparison.before,
+                SideName::Before,
+                &joint.before,
+                &mut out,
+            );
+            self.of_outcome(
+                self.comparison.after,
+                SideName::After,
+                &joint.after,
+                &mut out,
+            );
+        }
+        out.into_iter().collect()
+    }
+
+    fn of_outcome(
+        &self,
+        side: &Side<'_>,
+        name: SideName,
+        outcome: &Outcome,
+        out: &mut BTreeSet<usize>,
+    ) {
+        let mut lines = |span: Span, last: u32| {
+            // Long blocks (a whole access list as one definition) have more
+            // lines than there are edits; look from the shorter end.
+            let count = last.saturating_sub(span.line) as usize;
+            if count > self.by_line.len() {
+                for (at, edit) in self.counterfactual.edits().iter().enumerate() {
+                    if edit.side() == name
+                        && edit.source == span.source
+                        && (span.line..=last).contains(&edit.line)
+                    {
+                        out.insert(at);
+                    }
+                }
+            } else {
+                for line in span.line..=last {
+                    if let Some(&at) = self.by_line.get(&(name, span.source, line)) {
+                        out.insert(at);
+                    }
+                }
+            }
+        };
+        for crossing in &outcome.crossings {
+            if let Some(span) = crossing.route {
+                lines(span, span.line);
+            }
+        }
+        for visit in &outcome.visits {
+            let Some(here) = side.devices.get(visit.device) else {
+                continue;
+            };
+            for rule in visit.rules.iter().filter_map(|r| r.get(here.device)) {
+                if let Some(span) = rule.span {
+                    lines(span, span.line);
+                }
+                for definition in used(here.device, &rule.uses) {
+                    lines(definition.span, definition.last_line);
+                }
+            }
+        }
+    }
+
+    fn variant(&self, undone: &[usize]) -> Option<Arc<Snapshot>> {
+        let lock = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(undone) {
+            return known.clone();
+        }
+        let made = self.counterfactual.without(undone).map(Arc::new);
+        lock().insert(undone.to_vec(), made.clone());
+        made
+    }
+
+    fn cause(&self, at: usize) -> Option<Cause> {
+        let edit = self.counterfactual.edits().get(at)?;
+        let side = match edit.side() {
+            SideName::Before => self.comparison.before,
+            SideName::After => self.comparison.after,
+        };
+        Some(Cause {
+            edit: edit.kind,
+            side: edit.side(),
+            file: side.snapshot.source(edit.source)?.path.clone(),
+            line: edit.line,
+            text: edit.text.clone(),
+            context: context(side.snapshot, edit),
+        })
+    }
+}
+
+/// The definitions that `uses` lead to.
+fn used<'d>(device: &'d Device, uses: &[DefinitionId]) -> Vec<&'d Definition> {
+    let mut seen: FxHashSet<DefinitionId> = FxHashSet::default();
+    let mut todo: Vec<DefinitionId> = uses.to_vec();
+    let mut out = Vec::new();
+    while let Some(id) = todo.pop() {
+        if seen.insert(id)
+            && let Some(definition) = device.definitions.get(id.0 as usize)
+        {
+            todo.extend_from_slice(&definition.uses);
+            out.push(definition);
+        }
+    }
+    out
+}
+
+/// What an edited line belongs to: its object, the groups that hold it, the
+/// rule that uses it.
+fn context(snapshot: &Snapshot, edit: &Edit) -> Option<String> {
+    for device in &snapshot.devices {
+        let holds = |d: &Definition| {
+            d.span.source == edit.source && (d.span.line..=d.last_line).contains(&edit.line)
+        };
+        let Some(mut at) = device.definitions.iter().position(holds) else {
+            continue;
+        };
+        let definition = device.definitions.get(at)?;
+        let mut text = format!("in {} {}", definition.kind, definition.name);
+        let mut seen = FxHashSet::default();
+        while seen.insert(at) {
+            let id = DefinitionId(u32::try_from(at).ok()?);
+            let Some(up) = device.definitions.iter().position(|d| d.uses.contains(&id)) else {
+                break;
+            };
+            at = up;
+            text.push_str(&format!(" < {}", device.definitions.get(at)?.name));
+        }
+        let users: Vec<String> = device
+            .filters
+            .iter()
+            .flat_map(|f| f.rules.iter().map(move |r| (f, r)))
+            .filter(|(_, r)| r.uses.iter().any(|u| seen.contains(&(u.0 as usize))))
+            .map(|(f, r)| format!("{} {}", f.name, r.name))
+            .collect();
+        match users.as_slice() {
+            [] => {}
+            [one] => text.push_str(&format!(", used by {one}")),
+            [first, rest @ ..] => {
+                text.push_str(&format!(", used by {first} and {} more", rest.len()));
+            }
+        }
+        return Some(text);
+    }
+    None
+}
+
+struct Search<'s, 'c, 'a> {
+    causes: &'s Causes<'c, 'a>,
+    flow: &'s Flow,
+    impact: Impact,
+    left: usize,
+}
+
+impl Search<'_, '_, '_> {
+    /// True if undoing these edits undoes the impact.
+    fn restores(&mut self, undone: &[usize]) -> bool {
+        if undone.is_empty() || self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        let Some(snapshot) = self.causes.variant(undone) else {
+            return false;
+        };
+        let before = self.causes.comparison.before;
+        let after = Side::new(&snapshot, before.conditions, before.now);
+        let comparison = Comparison::new(before, &after);
+        let judgement = comparison.judge(self.flow);
+        let same = judgement
+            .cells
+            .iter()
+            .all(|c| c.difference == Difference::None);
+        same && (self.impact != Impact::Changed
+            || crate::change::changes(before, &after, self.flow, &judgement.joints).is_empty())
+    }
+
+    /// The first edit that alone undoes the impact.
+    fn single(&mut self, edits: &[usize]) -> Option<Vec<usize>> {
+        edits
+            .iter()
+            .find(|&&edit| self.restores(&[edit]))
+            .map(|&edit| vec![edit])
+    }
+
+    /// Leaves out whatever is not needed, larger parts first, until no single
+    /// edit can be left out.
+    fn shrink(&mut self, mut edits: Vec<usize>) -> Vec<usize> {
+        let mut size = edits.len().div_ceil(2);
+        loop {
+            let mut at = 0;
+            let mut shrunk = false;
+            while at < edits.len() {
+                let without: Vec<usize> = edits
+                    .iter()
+                    .enumerate()
+                    .filter(|(i, _)| !(at..at + size).contains(i))
+                    .map(|(_, &e)| e)
+                    .collect();
+                if self.restores(&without) {
+                    edits = without;
+                    shrunk = true;
+                } else {
+                    at += size;
+                }
+            }
+            if size == 1 && !shrunk || self.left == 0 {
+                return edits;
+            }
+            if !shrunk {
+                size = size.div_ceil(2);
+            }
+        }
+    }
 }

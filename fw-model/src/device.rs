@@ -30,6 +30,9 @@ pub struct Device {
     pub zones: Vec<Zone>,
     /// Its static routes. Connected ones follow from the interfaces.
     pub routes: Vec<Route>,
+    /// True if routes may be learned that the configuration does not show (a
+    /// routing protocol runs), so that a missing route proves nothing.
+    pub dynamic_routing: bool,
     /// All rule lists, in use or not.
     pub filters: Vec<Filter>,
     /// Which lists a packet meets, in order.

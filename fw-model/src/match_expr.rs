@@ -89,8 +89,9 @@ pub enum Dimension {
 }
 
 /// A condition that cannot be decided. Two conditions with the same `key`
-/// hold or fail together, on both sides of a comparison.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+/// hold or fail together, on both sides of a comparison; so they are equal,
+/// wherever they stand.
+#[derive(Clone, Debug)]
 pub struct Condition {
     /// Identity: the normalized text with all references resolved, and the
     /// address it looks at. Never holds a line number or a rule name.
@@ -101,6 +102,20 @@ pub struct Condition {
     pub text: String,
     /// Where it stands.
     pub span: Option<Span>,
+}
+
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Condition {}
+
+impl std::hash::Hash for Condition {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+    }
 }
 
 /// Why a [`Condition`] cannot be decided.
@@ -121,6 +136,8 @@ pub enum ConditionKind {
     Time,
     /// Depends on something outside the configuration.
     Environment,
+    /// Depends on the way the packets take, which the snapshot does not tell.
+    Path,
 }
 
 /// A set of interfaces by name.

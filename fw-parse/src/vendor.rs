@@ -47,7 +47,10 @@ pub trait Vendor: Sync {
 }
 
 /// All front ends, in order of detection.
-pub static VENDORS: &[&dyn Vendor] = &[&crate::vendors::cisco_asa::CiscoAsa];
+pub static VENDORS: &[&dyn Vendor] = &[
+    &crate::vendors::cisco_asa::CiscoAsa,
+    &crate::vendors::iptables::Iptables,
+];
 
 /// A front end by its name.
 #[must_use]

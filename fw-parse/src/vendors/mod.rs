@@ -1,3 +1,4 @@
 //! One folder a vendor.
 
 pub mod cisco_asa;
+pub mod iptables;

@@ -1,0 +1,41 @@
+//! `diff`: what a change newly permits and newly denies.
+
+use super::{Context, add_declared, exit_code};
+use crate::args::{ColorChoice, Diff};
+use crate::exit::Failure;
+use crate::input::edits::Edits;
+use crate::output;
+use crate::render::Report;
+use fw_impact::Options;
+use fw_impact::report::ChangeSeverity;
+
+/// Runs it.
+///
+/// # Errors
+/// If an input cannot be read.
+pub fn run(arguments: &Diff, color: ColorChoice) -> Result<u8, Failure> {
+    output::pairs(&arguments.output)?;
+    let context = Context::new(&arguments.inputs)?;
+    let (before, after) = context.load_both(&arguments.before, &arguments.after, &context.names)?;
+    let edits = Edits::new(&before, &after);
+    let mut inputs = before.inputs.clone();
+    inputs.extend(after.inputs.iter().cloned());
+    let options = Options {
+        now: context.clock.now(),
+        horizon: context.clock.horizon(),
+        approvals: &[],
+        fail_on: ChangeSeverity::Medium,
+        strict: false,
+        counterfactual: Some(&edits),
+        inputs,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let mut report = fw_impact::diff(&before.snapshot, &after.snapshot, &options);
+    add_declared(
+        &mut report.assumptions,
+        &mut report.diagnostics,
+        &[&before, &after],
+    );
+    output::write(Report::Diff(&report), &arguments.output, color)?;
+    Ok(exit_code(report.exit_code, &arguments.output))
+}

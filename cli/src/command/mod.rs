@@ -1,0 +1,144 @@
+//! One file per subcommand.
+
+pub mod check;
+pub mod completions;
+pub mod diff;
+pub mod flows;
+pub mod man;
+pub mod schemas;
+pub mod show;
+pub mod trace;
+
+use crate::args::{Arguments, Command, InputOptions, OutputOptions};
+use crate::clock::Clock;
+use crate::exit::Failure;
+use crate::flows::address::Names;
+use crate::input::{self, Loaded, Settings};
+use crate::settings::assume::Assumptions;
+use crate::settings::topology::{self, Topology};
+use crate::settings::{Expired, resolve};
+use fw_impact::report::{AssumptionReport, ChangeSeverity, DiagnosticReport, Finding, Side};
+
+/// Runs a command and gives the exit code.
+///
+/// # Errors
+/// If it cannot be carried out.
+pub fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let color = arguments.color;
+    match arguments.command {
+        Command::Check(a) => check::run(&a, color),
+        Command::Diff(a) => diff::run(&a, color),
+        Command::Trace(a) => trace::run(&a, color),
+        Command::Show(a) => show::run(&a, color),
+        Command::Flows { command } => flows::run(&command, color),
+        Command::Completions { shell } => completions::run(shell, color),
+        Command::Man => man::run(color),
+        Command::Schemas { folder } => schemas::run(&folder),
+    }
+}
+
+/// The exit code after `--exit-zero`.
+const fn exit_code(code: u8, options: &OutputOptions) -> u8 {
+    if options.exit_zero && code >= 10 {
+        0
+    } else {
+        code
+    }
+}
+
+/// What the input options name, read.
+struct Context {
+    clock: Clock,
+    names: Names,
+    assumptions: Assumptions,
+    topology: Option<Topology>,
+    vendor: Option<&'static dyn fw_parse::Vendor>,
+}
+
+impl Context {
+    fn new(options: &InputOptions) -> Result<Self, Failure> {
+        let clock = Clock::new(options.at.as_deref(), options.horizon)?;
+        Ok(Self {
+            clock,
+            names: names(options.resolve.as_deref())?,
+            assumptions: input::side::assumptions(options.assume.as_deref(), clock.today())?,
+            topology: match &options.topology {
+                Some(path) => Some(topology::read(&input::text_file(path)?)?),
+                None => None,
+            },
+            vendor: options.vendor.as_deref().and_then(fw_parse::vendor),
+        })
+    }
+
+    fn load(&self, side: Side, input: &str, names: &Names) -> Result<Loaded, Failure> {
+        let settings = Settings {
+            vendor: self.vendor,
+            names,
+            declared: &self.assumptions.active,
+            topology: self.topology.as_ref(),
+        };
+        input::load(side, input, &settings)
+    }
+
+    /// Both sides, read at the same time.
+    fn load_both(
+        &self,
+        before: &str,
+        after: &str,
+        names: &Names,
+    ) -> Result<(Loaded, Loaded), Failure> {
+        if before == "-" && after == "-" {
+            return Err(Failure::Usage(
+                "only one side can come from standard input".into(),
+            ));
+        }
+        let (before, after) = rayon::join(
+            || self.load(Side::Before, before, names),
+            || self.load(Side::After, after, names),
+        );
+        let (before, mut after) = (before?, after?);
+        input::edits::make_room(&before, &mut after);
+        Ok((before, after))
+    }
+}
+
+/// Reads the names of a `--resolve` file.
+fn names(path: Option<&str>) -> Result<Names, Failure> {
+    match path {
+        Some(path) => Ok(resolve::read(&input::text_file(path)?)?),
+        None => Ok(Names::new()),
+    }
+}
+
+/// Entries past their last day, as findings.
+fn expired<'a>(code: &str, entries: &'a [Expired]) -> impl Iterator<Item = Finding> + 'a {
+    let code = code.to_owned();
+    entries.iter().map(move |entry| Finding {
+        code: code.clone(),
+        severity: ChangeSeverity::Medium,
+        message: format!(
+            "`{}` was valid until {} and counts as absent",
+            entry.what, entry.until
+        ),
+        flow: None,
+        file: Some(entry.file.clone()),
+        line: Some(entry.line),
+    })
+}
+
+/// Assumptions of the user come first: every verdict rests on them.
+fn add_declared(
+    assumptions: &mut Vec<AssumptionReport>,
+    diagnostics: &mut Vec<DiagnosticReport>,
+    sides: &[&Loaded],
+) {
+    let mut declared: Vec<AssumptionReport> = sides
+        .iter()
+        .flat_map(|side| side.declared.iter().cloned())
+        .collect();
+    declared.append(assumptions);
+    *assumptions = declared;
+    for side in sides {
+        diagnostics.extend(side.remarks.iter().cloned());
+    }
+}

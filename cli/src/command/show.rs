@@ -1,0 +1,29 @@
+//! `show`: how a configuration is understood.
+
+use super::Context;
+use crate::args::{ColorChoice, OutputOptions, Show};
+use crate::exit::Failure;
+use crate::output;
+use crate::render::Report;
+use crate::show::ShowReport;
+use fw_impact::report::Side;
+
+/// Runs it.
+///
+/// # Errors
+/// If the input cannot be read.
+pub fn run(arguments: &Show, color: ColorChoice) -> Result<u8, Failure> {
+    let context = Context::new(&arguments.inputs)?;
+    let loaded = context.load(Side::Before, &arguments.config, &context.names)?;
+    let report = ShowReport::new(&loaded, arguments.coverage);
+    let usual = if arguments.coverage { "text" } else { "json" };
+    let options = OutputOptions {
+        format: arguments.format.clone().unwrap_or_else(|| usual.into()),
+        output: arguments.output.clone(),
+        report: Vec::new(),
+        exit_zero: false,
+        quiet: false,
+    };
+    output::write(Report::Show(&report), &options, color)?;
+    Ok(0)
+}

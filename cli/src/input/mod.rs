@@ -1,0 +1,27 @@
+//! Reading inputs: files, folders, standard input and trees of a git
+//! repository, and building the two sides of a comparison from them.
+
+pub mod edits;
+pub mod git;
+pub mod read;
+pub mod side;
+pub mod unit;
+
+pub use side::{Loaded, Settings, load};
+
+use crate::exit::Failure;
+use fw_model::Source;
+
+/// Reads a file that people write (flows, topology, ...). A byte order mark
+/// is dropped.
+///
+/// # Errors
+/// If it cannot be read or holds no text.
+pub fn text_file(path: &str) -> Result<Source, Failure> {
+    let raw = read::file(path)?;
+    match fw_parse::decode(&raw) {
+        Ok(text) => Ok(Source::new(path, text)),
+        Err(fw_parse::NotText::Empty) => Ok(Source::new(path, String::new())),
+        Err(why) => Err(Failure::Input(format!("{path} is no text: {why}"))),
+    }
+}

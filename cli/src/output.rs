@@ -1,0 +1,109 @@
+//! Where reports go.
+
+use crate::args::{ColorChoice, OutputOptions};
+use crate::exit::Failure;
+use crate::render::{self, Page, Report};
+use anstream::AutoStream;
+use std::io::Write as _;
+
+/// Columns of text reports where the terminal does not say.
+const WIDTH: usize = 80;
+
+/// The page for text on this terminal.
+pub fn page(options: &OutputOptions) -> Page {
+    let width = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|c| c.trim().parse::<usize>().ok())
+        .map_or(WIDTH, |c| c.clamp(40, 200));
+    Page {
+        width,
+        quiet: options.quiet,
+        exit_zero: options.exit_zero,
+    }
+}
+
+/// Checks `FORMAT=FILE` pairs before the work starts.
+///
+/// # Errors
+/// If one is not of this form.
+pub fn pairs(options: &OutputOptions) -> Result<Vec<(&str, &str)>, Failure> {
+    let mut out = Vec::new();
+    for pair in &options.report {
+        let (format, file) = pair
+            .split_once('=')
+            .filter(|(_, file)| !file.is_empty())
+            .ok_or_else(|| {
+                Failure::Usage(format!(
+                    "--report `{pair}` names no file\n  write it as FORMAT=FILE, for example json=impact.json"
+                ))
+            })?;
+        let known: Vec<&str> = render::FORMATS.iter().map(|f| f.name).collect();
+        if !known.contains(&format) {
+            let hint = crate::problem::suggestion(format, known.iter().copied())
+                .unwrap_or_else(|| format!("known are {}", known.join(", ")));
+            return Err(Failure::Usage(format!(
+                "--report `{pair}`: unknown format `{format}`\n  {hint}"
+            )));
+        }
+        out.push((format, file));
+    }
+    Ok(out)
+}
+
+/// Writes a report everywhere it was asked for.
+///
+/// # Errors
+/// If something cannot be written.
+pub fn write(
+    report: Report<'_>,
+    options: &OutputOptions,
+    color: ColorChoice,
+) -> Result<(), Failure> {
+    let page = page(options);
+    for (format, file) in pairs(options)? {
+        to_file(file, &render::render(format, report, page)?)?;
+    }
+    let text = render::render(&options.format, report, page)?;
+    match options.output.as_deref() {
+        Some(file) if file != "-" => to_file(file, &text),
+        _ => print(&text, color),
+    }
+}
+
+/// Writes plain text to a file.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn to_file(path: &str, text: &str) -> Result<(), Failure> {
+    let plain = anstream::adapter::strip_str(text).to_string();
+    std::fs::write(path, plain).map_err(|e| Failure::io("write", path, &e))
+}
+
+/// Writes to standard output. A reader that went away is no error.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn print(text: &str, color: ColorChoice) -> Result<(), Failure> {
+    let mut out = AutoStream::new(std::io::stdout(), choice(color));
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::io("write", "standard output", &e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard error.
+pub fn print_error(text: &str, color: ColorChoice) {
+    let mut out = AutoStream::new(std::io::stderr(), choice(color));
+    // Where even this fails there is nobody left to tell.
+    let _ = writeln!(out, "{text}");
+}
+
+const fn choice(color: ColorChoice) -> anstream::ColorChoice {
+    match color {
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+}

@@ -1,0 +1,457 @@
+//! The report of `check`: the verdict, then the worst first, then what is
+//! unchanged in one line.
+
+use super::super::Page;
+use super::layout::{BOLD, DIM, GREEN, Paper, RED, YELLOW, count, fit, pad, paint, width};
+use super::parts;
+use anstyle::Style;
+use fw_impact::ImpactReport;
+use fw_impact::report::{ChangeSeverity, FlowReport, FlowVerdict, Impact, Verdict, WitnessPacket};
+
+/// The report as text.
+pub fn text(report: &ImpactReport, page: Page) -> String {
+    let mut paper = Paper::new(page.width);
+    headline(&mut paper, report);
+    if page.quiet {
+        return paper.finish();
+    }
+    let mut flows: Vec<&FlowReport> = report.flows.iter().filter(|f| is_told(f)).collect();
+    flows.sort_by_key(|f| (std::cmp::Reverse(f.exit_code), rank(f.impact)));
+    let mut told: Vec<&FlowReport> = Vec::new();
+    for f in flows {
+        paper.gap();
+        flow(&mut paper, f, &told);
+        told.push(f);
+    }
+    paper.gap();
+    unchanged(&mut paper, report);
+    paper.gap();
+    parts::exposure(
+        &mut paper,
+        "opened outside the declared flows",
+        YELLOW,
+        &report.exposure,
+        &report.inputs,
+    );
+    parts::closed(&mut paper, &report.closed);
+    parts::findings(&mut paper, report);
+    parts::coverage(&mut paper, &report.coverage);
+    let mut assumptions = report.assumptions.clone();
+    for f in &report.flows {
+        for a in &f.assumptions {
+            if !assumptions.contains(a) {
+                assumptions.push(a.clone());
+            }
+        }
+    }
+    parts::assumptions(&mut paper, &assumptions);
+    parts::diagnostics(&mut paper, &report.diagnostics);
+    if let Some(at) = &report.judged_at {
+        paper.prose(&format!("Schedules are judged at {at}."));
+    }
+    parts::exit(&mut paper, report.exit_code, page);
+    paper.finish()
+}
+
+/// True if a flow gets a block of its own.
+fn is_told(flow: &FlowReport) -> bool {
+    flow.impact != Impact::None || flow.exit_code != 0
+}
+
+const fn rank(impact: Impact) -> u8 {
+    match impact {
+        Impact::Blocked => 0,
+        Impact::Mixed => 1,
+        Impact::PartlyBlocked => 2,
+        Impact::Undecided => 3,
+        Impact::Changed => 4,
+        Impact::PartlyOpened => 5,
+        Impact::Opened => 6,
+        Impact::None => 7,
+    }
+}
+
+fn headline(paper: &mut Paper, report: &ImpactReport) {
+    let s = report.summary;
+    let (style, word) = match report.verdict {
+        Verdict::Blocked => (RED, "✗ BLOCKED"),
+        Verdict::PartlyBlocked => (RED, "◐ PARTLY BLOCKED"),
+        Verdict::Undecided => (YELLOW, "? UNDECIDED"),
+        Verdict::Exposure => (YELLOW, "+ EXPOSURE"),
+        Verdict::Changed => (YELLOW, "! CHANGED"),
+        Verdict::None => (GREEN, "✓ OK"),
+    };
+    let mut parts = Vec::new();
+    let mut say = |n: usize, what: &str| {
+        if n == 0 {
+            return;
+        }
+        parts.push(if parts.is_empty() {
+            format!("{n} of {} {what}", count(s.flows, "flow"))
+        } else {
+            format!("{n} {what}")
+        });
+    };
+    let forbidden = report
+        .flows
+        .iter()
+        .filter(|f| f.expect == "deny" && f.exit_code == 14)
+        .count();
+    say(s.blocked, "blocked");
+    say(forbidden, "open against `expect: deny`");
+    say(s.partly_blocked, "partly blocked");
+    say(s.undecided, "undecided");
+    say(s.changed, "changed");
+    say(s.opened.saturating_sub(forbidden), "opened");
+    if parts.is_empty() {
+        parts.push(match s.flows {
+            0 => "no flow is declared".into(),
+            1 => "the declared flow is not hurt".into(),
+            n => format!("none of {n} flows is hurt"),
+        });
+    }
+    if !report.exposure.is_empty() {
+        parts.push(count(report.exposure.len(), "opening") + " not declared");
+    }
+    let what = parts.join(", ");
+    let devices = parts::devices(&report.inputs);
+    let used = width(word) + 2 + width(&what);
+    if used + 3 + width(&devices) <= paper.width {
+        let line = format!("{}  {what}   {}", paint(style, word), paint(DIM, &devices));
+        paper.line(&line);
+        return;
+    }
+    let mut label = paint(style, word) + "  ";
+    let indent = width(word) + 2;
+    let room = paper.width.saturating_sub(indent);
+    for line in super::layout::wrap(&what, room) {
+        paper.line(&format!("{label}{line}"));
+        label = " ".repeat(indent);
+    }
+    let devices = fit(&devices, room);
+    paper.line(&format!("{}{}", " ".repeat(indent), paint(DIM, &devices)));
+}
+
+/// What stands before a flow, and in which colour.
+fn sign(flow: &FlowReport) -> (Style, &'static str, &'static str) {
+    let deny = flow.expect == "deny";
+    match flow.impact {
+        Impact::Opened if deny => (RED, "✗", "passes now, which must not be"),
+        Impact::PartlyOpened if deny => (RED, "✗", "passes partly now, which must not be"),
+        Impact::Mixed if deny => (RED, "✗", "other parts pass now, which must not be"),
+        Impact::Blocked if deny => (GREEN, "✓", "is closed now, as it must be"),
+        Impact::PartlyBlocked if deny => (GREEN, "✓", "is partly closed now"),
+        Impact::Blocked => (RED, "✗", ""),
+        Impact::PartlyBlocked => (RED, "◐", ""),
+        Impact::Mixed => (RED, "◐", "some is lost, some is gained"),
+        Impact::Undecided => (YELLOW, "?", "cannot be decided"),
+        Impact::Changed => (YELLOW, "!", "passes, treated differently"),
+        Impact::Opened => (GREEN, "+", "passes now"),
+        Impact::PartlyOpened => (GREEN, "+", "passes partly now"),
+        Impact::None if deny => (RED, "✗", "passes before and after, which must not be"),
+        Impact::None => (RED, "✗", "does not pass, neither before nor after"),
+    }
+}
+
+/// The protocol and port, where the name of the service does not say.
+fn port_of(flow: &FlowReport) -> String {
+    if flow.service.contains('/') {
+        return String::new();
+    }
+    let region = flow
+        .lost
+        .first()
+        .or_else(|| flow.gained.first())
+        .or_else(|| flow.undecided.first());
+    if let Some(region) = region {
+        return match &region.dst_port {
+            Some(port) => format!(" {}/{port}", region.proto),
+            None => format!(" {}", region.proto),
+        };
+    }
+    match flow.witness.as_ref().and_then(|w| w.dst_port) {
+        Some(port) => format!(
+            " {}/{port}",
+            flow.witness.as_ref().map_or("", |w| w.proto.as_str())
+        ),
+        None => String::new(),
+    }
+}
+
+fn flow(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
+    let (style, mark, words) = sign(flow);
+    title(paper, flow, style, mark, words);
+    let hurt = !matches!(
+        flow.impact,
+        Impact::Changed | Impact::Opened | Impact::PartlyOpened | Impact::None
+    );
+    if let Some(parent) = flow.companion_of.as_ref().filter(|_| hurt) {
+        let about = if flow.id.ends_with("/dns") {
+            "names"
+        } else if flow.id.ends_with("/ntp") {
+            "the time"
+        } else {
+            "certificate validation"
+        };
+        let text = format!("{about} of {parent} at risk");
+        paper.labelled("why", style, &text);
+    }
+    for change in &flow.changes {
+        let style = match change.severity {
+            ChangeSeverity::High => RED,
+            ChangeSeverity::Medium => YELLOW,
+            ChangeSeverity::Low => DIM,
+        };
+        paper.labelled(change.severity.as_str(), style, &parts::change(change));
+    }
+    causes(paper, flow, told);
+    for reason in flow.reasons.iter().take(3) {
+        parts::reason(paper, reason);
+    }
+    parts::more(paper, flow.reasons.len(), 3, "reason");
+    // Where all of a flow is lost or gained, an example says as much.
+    let regions =
+        !matches!(flow.impact, Impact::Blocked | Impact::Opened) || flow.witness.is_none();
+    if regions && !flow.lost.is_empty() {
+        parts::regions(paper, "lost", RED, &flow.lost);
+    }
+    if regions && !flow.gained.is_empty() {
+        parts::regions(paper, "gained", GREEN, &flow.gained);
+    }
+    if !flow.undecided.is_empty() {
+        parts::regions(paper, "open", YELLOW, &flow.undecided);
+    }
+    let shown = told.iter().any(|t| t.decided_by == flow.decided_by);
+    if flow.impact != Impact::Changed && !shown {
+        parts::decisions(paper, &flow.decided_by);
+    }
+    examples(paper, flow);
+    if flow.impact == Impact::Undecided {
+        paper.labelled(
+            "help",
+            DIM,
+            "if the line has no effect, say so in assume.yaml; else treat the flow as at risk",
+        );
+    }
+    let codes: Vec<&str> = flow.assumptions.iter().map(|a| a.code.as_str()).collect();
+    if !codes.is_empty() {
+        paper.labelled_line("assumes", DIM, &codes.join(", "));
+    }
+}
+
+fn title(paper: &mut Paper, flow: &FlowReport, style: Style, mark: &str, words: &str) {
+    let service = format!("{}{}", flow.service, port_of(flow));
+    let ends = format!("{} -> {}", flow.from, flow.to);
+    let id = pad(&flow.id, 16);
+    let head = format!("{} {}", paint(style, mark), paint(BOLD, &id));
+    let mut used = 2 + width(&id);
+    let mut line = head;
+    let mut rest = Vec::new();
+    for part in [
+        service,
+        ends,
+        words.to_owned(),
+        flow.owner
+            .as_ref()
+            .map(|o| format!("owner: {o}"))
+            .unwrap_or_default(),
+    ] {
+        if part.is_empty() {
+            continue;
+        }
+        if rest.is_empty() && used + 2 + width(&part) <= paper.width {
+            used += 2 + width(&part);
+            line.push_str("  ");
+            line.push_str(&part);
+        } else {
+            rest.push(part);
+        }
+    }
+    paper.line(&line);
+    // What does not fit stands on lines of its own.
+    let mut second = String::from(" ");
+    let width_of_paper = paper.width;
+    for part in rest {
+        let part = fit(&part, width_of_paper.saturating_sub(4));
+        if width(&second) > 1 && width(&second) + 3 + width(&part) > width_of_paper {
+            paper.line(&second);
+            second = String::from(" ");
+        }
+        second.push_str(if width(&second) > 1 { "   " } else { " " });
+        second.push_str(&part);
+    }
+    if width(&second) > 1 {
+        paper.line(&second);
+    }
+}
+
+/// Edits that are shown with their line.
+const CAUSES: usize = 3;
+
+fn causes(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
+    // One edit often hurts several flows; its lines are shown once.
+    if let Some(first) = flow.caused_by.first()
+        && let Some(before) = told.iter().find(|t| t.caused_by == flow.caused_by)
+    {
+        let text = format!(
+            "{}:{} {}, as for {}",
+            first.file,
+            first.line,
+            parts::edit(first.edit),
+            before.id
+        );
+        paper.labelled_line("cause", BOLD, &text);
+        return;
+    }
+    for (n, cause) in flow.caused_by.iter().take(CAUSES).enumerate() {
+        let label = if n == 0 { "cause" } else { "and" };
+        let text = format!("{}:{} {}", cause.file, cause.line, parts::edit(cause.edit));
+        paper.labelled_line(label, BOLD, &text);
+        // Lines of one object say only once which one it is.
+        let known = n > 0
+            && flow
+                .caused_by
+                .get(n - 1)
+                .is_some_and(|c| c.context == cause.context);
+        let note = cause.context.as_ref().filter(|_| !known).map(|c| {
+            if c.starts_with("in ") {
+                c.clone()
+            } else {
+                format!("in {c}")
+            }
+        });
+        paper.source_line(cause.line, &cause.text, None, note.as_deref());
+    }
+    parts::more(paper, flow.caused_by.len(), CAUSES, "edited line");
+}
+
+fn examples(paper: &mut Paper, flow: &FlowReport) {
+    let Some(witness) = &flow.witness else {
+        return;
+    };
+    let what = match flow.impact {
+        Impact::Opened | Impact::PartlyOpened => "passes now",
+        Impact::Undecided => "cannot be decided",
+        Impact::Changed | Impact::None => return,
+        Impact::Blocked | Impact::PartlyBlocked | Impact::Mixed => "is lost",
+    };
+    paper.labelled("e.g.", DIM, &format!("{} {what}", packet(witness)));
+    if let Some(passing) = &flow.passing {
+        paper.labelled("", DIM, &format!("{} still passes", packet(passing)));
+    }
+}
+
+/// `203.0.113.9:49152 -> 192.0.2.11:210 tcp`
+pub fn packet(packet: &WitnessPacket) -> String {
+    let end = |address: &str, port: Option<u16>| match port {
+        Some(port) if address.contains(':') => format!("[{address}]:{port}"),
+        Some(port) => format!("{address}:{port}"),
+        None => address.to_owned(),
+    };
+    let mut out = format!(
+        "{} -> {} {}",
+        end(&packet.src, packet.src_port),
+        end(&packet.dst, packet.dst_port),
+        packet.proto
+    );
+    if let Some(kind) = packet.icmp_type {
+        out.push_str(&format!(" type {kind}"));
+    }
+    if let Some(code) = packet.icmp_code {
+        out.push_str(&format!(" code {code}"));
+    }
+    out
+}
+
+/// The flows that nothing happened to, in one line each way they are.
+fn unchanged(paper: &mut Paper, report: &ImpactReport) {
+    let quiet: Vec<&FlowReport> = report.flows.iter().filter(|f| !is_told(f)).collect();
+    let of = |verdict: FlowVerdict, expect: &str| -> Vec<&FlowReport> {
+        quiet
+            .iter()
+            .copied()
+            .filter(|f| f.after == verdict && f.expect == expect)
+            .collect()
+    };
+    let mut fine = of(FlowVerdict::Permitted, "allow");
+    fine.extend(of(FlowVerdict::Denied, "deny"));
+    for (style, head, flows) in [
+        (GREEN, "✓ unchanged:", fine),
+        (
+            YELLOW,
+            "- denied before and after:",
+            of(FlowVerdict::Denied, "allow"),
+        ),
+        (
+            YELLOW,
+            "- partly denied before and after:",
+            of(FlowVerdict::Partial, "allow"),
+        ),
+        (
+            YELLOW,
+            "- permitted before and after:",
+            of(FlowVerdict::Permitted, "deny"),
+        ),
+        (
+            YELLOW,
+            "- partly permitted before and after:",
+            of(FlowVerdict::Partial, "deny"),
+        ),
+        (YELLOW, "? undecided before and after:", {
+            let mut both = of(FlowVerdict::Undecided, "allow");
+            both.extend(of(FlowVerdict::Undecided, "deny"));
+            both
+        }),
+    ] {
+        if flows.is_empty() {
+            continue;
+        }
+        let room = paper.width.saturating_sub(width(head) + 1);
+        let names = names(&flows, room);
+        paper.line(&format!("{} {names}", paint(style, head)));
+    }
+}
+
+/// Ids, companions behind their flow, as many as fit.
+fn names(flows: &[&FlowReport], room: usize) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut at: Vec<&str> = Vec::new();
+    for f in flows {
+        let short = f.id.rsplit('/').next().unwrap_or(&f.id);
+        match f
+            .companion_of
+            .as_deref()
+            .and_then(|p| at.iter().position(|x| *x == p))
+            .and_then(|n| words.get_mut(n))
+        {
+            Some(word) => match word.strip_suffix(')') {
+                Some(open) => *word = format!("{open}, {short})"),
+                None => word.push_str(&format!(" ({short})")),
+            },
+            None => {
+                words.push(f.id.clone());
+                at.push(&f.id);
+            }
+        }
+    }
+    let all = words.join(", ");
+    if width(&all) <= room {
+        return all;
+    }
+    let mut out = String::new();
+    for (n, word) in words.iter().enumerate() {
+        let left = words.len() - n;
+        let tail = format!(" and {left} more");
+        if width(&out) + 2 + width(word) + width(&tail) > room {
+            if out.is_empty() {
+                return fit(&all, room);
+            }
+            return format!("{out}{tail}");
+        }
+        if !out.is_empty() {
+            out.push_str(", ");
+        }
+        out.push_str(word);
+    }
+    out
+}

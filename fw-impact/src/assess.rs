@@ -1,0 +1,297 @@
+//! From the judgement of a flow to its report.
+
+use crate::cause::Causes;
+use crate::change::changes;
+use crate::describe::{
+    assumption, decisions, field_values, nearest, packet, reasons, regions, typical, witness,
+};
+use crate::graph::{Outcome, Side};
+use crate::packet_set::Product;
+use crate::report::{
+    AssumptionReport, Change, ChangeSeverity, DecidedBy, Decision, FlowReport, FlowVerdict, Impact,
+    Reason, Region, Side as SideName, Verdict, WitnessPacket,
+};
+use crate::verdict::{Comparison, Difference, Joint, Judgement, Part, usual_ports};
+use fw_model::{Expect, Family, Flow, Quantity};
+
+/// What of the options matters for one flow.
+#[derive(Clone, Copy, Debug)]
+pub struct Strictness {
+    /// From which severity on a change makes exit code 10.
+    pub fail_on: ChangeSeverity,
+    /// A flow that is wrong on both sides counts as blocked.
+    pub strict: bool,
+}
+
+/// How many deciding rules a flow's report lists on each side.
+const DECISIONS_SHOWN: usize = 32;
+
+/// Reports on a flow. `causes` finds the edits behind a difference.
+#[must_use]
+pub fn assess(
+    comparison: &Comparison<'_, '_>,
+    flow: &Flow,
+    judgement: &Judgement,
+    strictness: Strictness,
+    causes: Option<&Causes<'_, '_>>,
+) -> FlowReport {
+    let mut before = judgement.verdict(|p| p.before);
+    let mut after = judgement.verdict(|p| p.after);
+    if judgement.cells.is_empty() {
+        (before, after) = (FlowVerdict::Permitted, FlowVerdict::Permitted);
+    }
+    let lost = judgement.has(Difference::Lost);
+    let gained = judgement.has(Difference::Gained);
+    let undecided = judgement.has(Difference::Undecided);
+    let changes = changes(comparison.before, comparison.after, flow, &judgement.joints);
+    let impact = match (lost, gained, undecided) {
+        (true, true, _) => Impact::Mixed,
+        (true, false, _) if after == FlowVerdict::Denied => Impact::Blocked,
+        (true, false, _) => Impact::PartlyBlocked,
+        (false, _, true) => Impact::Undecided,
+        (false, true, false) if after == FlowVerdict::Permitted => Impact::Opened,
+        (false, true, false) => Impact::PartlyOpened,
+        (false, false, false) if !changes.is_empty() => Impact::Changed,
+        (false, false, false) => Impact::None,
+    };
+    let shown = if lost {
+        Some(Difference::Lost)
+    } else if gained {
+        Some(Difference::Gained)
+    } else if undecided {
+        Some(Difference::Undecided)
+    } else {
+        None
+    };
+    let (witness, passing) = packets(judgement, shown);
+    let verdict = exit_verdict(flow, impact, before, after, &changes, strictness);
+    let of = |difference| region_list(judgement, flow, difference);
+    FlowReport {
+        id: flow.id.clone(),
+        service: flow.service_name.clone(),
+        from: flow.from_text.clone(),
+        to: flow.to_text.clone(),
+        expect: match flow.expect {
+            Expect::Allow => "allow".into(),
+            Expect::Deny => "deny".into(),
+        },
+        companion_of: flow.companion_of.clone(),
+        owner: flow.owner.clone(),
+        ticket: flow.ticket.clone(),
+        before,
+        after,
+        impact,
+        exit_code: verdict.exit_code(),
+        lost: of(Difference::Lost),
+        gained: of(Difference::Gained),
+        undecided: of(Difference::Undecided),
+        witness,
+        passing,
+        decided_by: decided_by(comparison, judgement, shown),
+        caused_by: match (causes, impact) {
+            (Some(causes), i) if i != Impact::None => causes.of(flow, judgement, impact),
+            _ => Vec::new(),
+        },
+        changes,
+        reasons: all_reasons(comparison, judgement, before, after),
+        assumptions: assumptions(comparison, judgement),
+    }
+}
+
+/// The exit code's word that a flow calls for.
+fn exit_verdict(
+    flow: &Flow,
+    impact: Impact,
+    before: FlowVerdict,
+    after: FlowVerdict,
+    changes: &[Change],
+    strictness: Strictness,
+) -> Verdict {
+    let changed = changes.iter().any(|c| c.severity >= strictness.fail_on);
+    match (flow.expect, impact) {
+        (Expect::Deny, Impact::Opened | Impact::PartlyOpened | Impact::Mixed) => Verdict::Blocked,
+        (Expect::Deny, Impact::Undecided) => Verdict::Undecided,
+        (Expect::Deny, _) if strictness.strict && after != FlowVerdict::Denied => Verdict::Blocked,
+        (Expect::Deny, _) => Verdict::None,
+        (Expect::Allow, Impact::Blocked) => Verdict::Blocked,
+        (Expect::Allow, Impact::PartlyBlocked | Impact::Mixed) => {
+            if flow.quantity == Quantity::Any && after != FlowVerdict::Denied {
+                Verdict::Changed
+            } else {
+                Verdict::PartlyBlocked
+            }
+        }
+        (Expect::Allow, Impact::Undecided) => Verdict::Undecided,
+        (Expect::Allow, _)
+            if strictness.strict
+                && before != FlowVerdict::Permitted
+                && matches!(after, FlowVerdict::Denied | FlowVerdict::Partial)
+                && flow.companion_of.is_none() =>
+        {
+            Verdict::Blocked
+        }
+        (Expect::Allow, Impact::Opened | Impact::PartlyOpened) => Verdict::None,
+        (Expect::Allow, Impact::Changed) if changed => Verdict::Changed,
+        (Expect::Allow, Impact::Changed | Impact::None) => Verdict::None,
+    }
+}
+
+fn region_list(judgement: &Judgement, flow: &Flow, difference: Difference) -> Vec<Region> {
+    let usual = usual_ports(flow);
+    judgement
+        .products(difference)
+        .into_iter()
+        .flat_map(|(family, products)| regions(family, products, &usual))
+        .collect()
+}
+
+/// A packet with the difference, and the nearest one that passes after.
+fn packets(
+    judgement: &Judgement,
+    shown: Option<Difference>,
+) -> (Option<WitnessPacket>, Option<WitnessPacket>) {
+    let Some(shown) = shown else {
+        return (None, None);
+    };
+    let Some(part) = judgement.cells.iter().find(|c| c.difference == shown) else {
+        return (None, None);
+    };
+    let Some(lost) = typical(part.family, &part.product) else {
+        return (None, None);
+    };
+    let point = field_values(&lost);
+    let passing = judgement
+        .cells
+        .iter()
+        .filter(|c| {
+            c.after == Some(true) && c.difference == Difference::None && c.family == part.family
+        })
+        .filter_map(|c| nearest(&c.product, point))
+        .max_by_key(|(_, equal)| *equal)
+        .and_then(|(point, _)| packet(part.family, point));
+    (Some(witness(&lost)), passing.as_ref().map(witness))
+}
+
+fn decided_by(
+    comparison: &Comparison<'_, '_>,
+    judgement: &Judgement,
+    shown: Option<Difference>,
+) -> DecidedBy {
+    let parts = judgement
+        .cells
+        .iter()
+        .filter(|c| shown.is_none_or(|s| c.difference == s));
+    let members: Vec<&Joint> = parts
+        .flat_map(|p| &p.members)
+        .filter_map(|&m| judgement.joints.get(m))
+        .collect();
+    let collect = |side: &Side<'_>, outcome: &dyn Fn(&Joint) -> std::sync::Arc<Outcome>| {
+        let mut out: Vec<Decision> = Vec::new();
+        for joint in &members {
+            for decision in decisions(side, &outcome(joint)) {
+                if out.len() < DECISIONS_SHOWN && !out.contains(&decision) {
+                    out.push(decision);
+                }
+            }
+        }
+        out
+    };
+    DecidedBy {
+        before: collect(comparison.before, &|j| std::sync::Arc::clone(&j.before)),
+        after: collect(comparison.after, &|j| std::sync::Arc::clone(&j.after)),
+    }
+}
+
+/// Why a flow is undecided: the conditions of undecided parts, and the lines
+/// that are not understood and differ.
+fn all_reasons(
+    comparison: &Comparison<'_, '_>,
+    judgement: &Judgement,
+    before: FlowVerdict,
+    after: FlowVerdict,
+) -> Vec<Reason> {
+    let mut out = Vec::new();
+    let open = |p: &&Part| p.before.is_none() || p.after.is_none();
+    for part in judgement.cells.iter().filter(open) {
+        for joint in part.members.iter().filter_map(|&m| judgement.joints.get(m)) {
+            let device = joint
+                .after
+                .crossings
+                .last()
+                .and_then(|c| comparison.after.devices.get(c.device))
+                .map_or("", |d| d.device.name.as_str());
+            let (side, name) = if part.after.is_none() {
+                (comparison.after, SideName::After)
+            } else {
+                (comparison.before, SideName::Before)
+            };
+            out.extend(reasons(side, name, device, &joint.assumed));
+        }
+    }
+    if before == FlowVerdict::Undecided || after == FlowVerdict::Undecided {
+        out.extend(comparison.opaque_reasons(judgement));
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
+fn assumptions(comparison: &Comparison<'_, '_>, judgement: &Judgement) -> Vec<AssumptionReport> {
+    let mut out = Vec::new();
+    if judgement.some_stay {
+        out.push(AssumptionReport {
+            code: "does-not-cross".into(),
+            text: if judgement.cells.is_empty() {
+                "no packet of the flow crosses a device: both ends are in one subnet, or one end is the device itself"
+            } else {
+                "packets within one subnet, or of the device itself, cross no device and are left out"
+            }
+            .into(),
+            device: None,
+            file: None,
+            line: None,
+        });
+    }
+    for joint in &judgement.joints {
+        for (side, outcome) in [
+            (comparison.before, &joint.before),
+            (comparison.after, &joint.after),
+        ] {
+            of_outcome(side, outcome, &mut out);
+        }
+    }
+    out.sort();
+    out.dedup_by(|a, b| a.code == b.code && a.device == b.device && a.text == b.text);
+    out
+}
+
+fn of_outcome(side: &Side<'_>, outcome: &Outcome, out: &mut Vec<AssumptionReport>) {
+    for crossing in &outcome.crossings {
+        let Some(here) = side.devices.get(crossing.device) else {
+            continue;
+        };
+        for a in here.device.assumptions.iter().filter(|a| a.device_wide) {
+            out.push(assumption(side.snapshot, Some(&here.device.name), a));
+        }
+    }
+    for visit in &outcome.visits {
+        let Some(here) = side.devices.get(visit.device) else {
+            continue;
+        };
+        for rule in visit.rules.iter().filter_map(|r| r.get(here.device)) {
+            if let Some(a) = &rule.assumption {
+                out.push(assumption(side.snapshot, Some(&here.device.name), a));
+            }
+        }
+    }
+}
+
+/// Products of one family, for callers that subtract a whole flow.
+#[must_use]
+pub fn flow_products(side: &Side<'_>, flow: &Flow, family: Family) -> Vec<Product> {
+    crate::verdict::products(side, flow)
+        .into_iter()
+        .filter(|(f, _)| *f == family)
+        .map(|(_, p)| p)
+        .collect()
+}

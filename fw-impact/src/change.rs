@@ -1,0 +1,461 @@
+//! What happens differently to packets that pass on both sides.
+
+use crate::describe::{decider, place};
+use crate::graph::journey::{Crossing, Outcome};
+use crate::graph::piece::{Field, Piece, field};
+use crate::graph::{Disposition, Side};
+use crate::packet_set::product::{Dim, subtract_all};
+use crate::packet_set::term::{Reading, SetPool, Translator};
+use crate::packet_set::{ConditionTable, Context, Product};
+use crate::report::{Change, ChangeSeverity};
+use crate::verdict::Joint;
+use fw_model::address::range_text;
+use fw_model::packet::{ConnectionState, tcp_flags};
+use fw_model::service::port_text;
+use fw_model::{
+    Device, Family, Flow, IntervalSet, StageKind, Treatment, TreatmentKind, TreatmentRule,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The differences in treatment of the packets of `joints` that pass on both
+/// sides, worst first.
+#[must_use]
+pub fn changes(before: &Side<'_>, after: &Side<'_>, flow: &Flow, joints: &[Joint]) -> Vec<Change> {
+    let mut out = Vec::new();
+    for joint in joints {
+        if joint.before.disposition != Disposition::Permitted
+            || joint.after.disposition != Disposition::Permitted
+        {
+            continue;
+        }
+        path(before, after, joint, &mut out);
+        for (old, new) in joint.before.crossings.iter().zip(&joint.after.crossings) {
+            if name(before, old.device) != name(after, new.device) {
+                continue;
+            }
+            translation(after, joint, old, new, &mut out);
+            treatments(before, after, flow, joint, old, new, &mut out);
+        }
+    }
+    out.sort_by(|a, b| (b.severity, a).cmp(&(a.severity, b)));
+    out.dedup();
+    out
+}
+
+fn name<'a>(side: &Side<'a>, device: usize) -> &'a str {
+    side.devices
+        .get(device)
+        .map_or("", |d| d.device.name.as_str())
+}
+
+fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change>) {
+    let way = |side: &Side<'_>, outcome: &Outcome| {
+        let hops: Vec<String> = outcome
+            .crossings
+            .iter()
+            .map(|c| {
+                format!(
+                    "{} {} -> {}",
+                    name(side, c.device),
+                    c.ingress.as_deref().unwrap_or("itself"),
+                    c.egress.as_deref().unwrap_or("itself")
+                )
+            })
+            .collect();
+        if hops.is_empty() {
+            "no device".to_owned()
+        } else {
+            hops.join(", ")
+        }
+    };
+    let (old, new) = (way(before, &joint.before), way(after, &joint.after));
+    let last = joint.after.crossings.last();
+    if old != new {
+        let route = joint.after.crossings.iter().find_map(|c| c.route);
+        let (file, line, _) = place(after.snapshot, route);
+        push(
+            out,
+            Change {
+                kind: "path".into(),
+                before: old,
+                after: new,
+                severity: ChangeSeverity::High,
+                note: None,
+                device: last.map(|c| name(after, c.device).to_owned()),
+                file,
+                line,
+            },
+        );
+        return;
+    }
+    for (old, new) in joint.before.crossings.iter().zip(&joint.after.crossings) {
+        if old.gateway != new.gateway {
+            let text = |g: Option<std::net::IpAddr>| {
+                g.map_or_else(|| "connected".to_owned(), |g| g.to_string())
+            };
+            let (file, line, _) = place(after.snapshot, new.route);
+            push(
+                out,
+                Change {
+                    kind: "route".into(),
+                    before: text(old.gateway),
+                    after: text(new.gateway),
+                    severity: ChangeSeverity::High,
+                    note: Some("another next router".into()),
+                    device: Some(name(after, new.device).to_owned()),
+                    file,
+                    line,
+                },
+            );
+        }
+    }
+}
+
+/// A field of a translated packet compared with the same field of the packet
+/// as it came in.
+fn translated(piece: &Piece, original: Field, now: Field, dim: Dim) -> Option<String> {
+    if original == now {
+        return None;
+    }
+    let values = piece.values(dim, now);
+    Some(match dim {
+        Dim::Source | Dim::Destination => addresses(piece.family, &values),
+        Dim::Service | Dim::SourcePort => values
+            .ranges()
+            .iter()
+            .map(|&(low, high)| port_text(low as u16, high as u16))
+            .collect::<Vec<_>>()
+            .join(", "),
+    })
+}
+
+fn addresses(family: Family, set: &IntervalSet) -> String {
+    const SHOWN: usize = 8;
+    let mut parts: Vec<String> = set
+        .ranges()
+        .iter()
+        .take(SHOWN)
+        .map(|&r| range_text(family, r))
+        .collect();
+    if set.ranges().len() > SHOWN {
+        parts.push(format!("{} more", set.ranges().len() - SHOWN));
+    }
+    parts.join(", ")
+}
+
+fn translation(
+    after: &Side<'_>,
+    joint: &Joint,
+    old: &Crossing,
+    new: &Crossing,
+    out: &mut Vec<Change>,
+) {
+    // Both sides' pieces narrowed to the same packets.
+    let conditions = after.conditions;
+    let entered = joint.product.clone();
+    let narrow = |outcome: &Outcome| {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|variable| Field {
+            variable,
+            shift: crate::graph::piece::Shift::default(),
+        });
+        outcome
+            .piece
+            .clone()
+            .restrict_all(&[a, b, c, d], &entered, conditions)
+    };
+    let (Some(before_piece), Some(after_piece)) = (narrow(&joint.before), narrow(&joint.after))
+    else {
+        return;
+    };
+    let text = |piece: &Piece, crossing: &Crossing, dims: [Dim; 2]| {
+        let [address, port] = dims.map(|dim| {
+            translated(
+                piece,
+                field(&crossing.original, dim),
+                field(&crossing.translated, dim),
+                dim,
+            )
+        });
+        // The choice of a source port is nobody's business.
+        let port = port.filter(|_| dims == [Dim::Destination, Dim::Service]);
+        match (address, port) {
+            (None, None) => "none".to_owned(),
+            (Some(a), None) => a,
+            (None, Some(p)) => format!("port {p}"),
+            (Some(a), Some(p)) => format!("{a} port {p}"),
+        }
+    };
+    for (kind, dims) in [
+        ("source-nat", [Dim::Source, Dim::SourcePort]),
+        ("destination-nat", [Dim::Destination, Dim::Service]),
+    ] {
+        let was = text(&before_piece, old, dims);
+        let is = text(&after_piece, new, dims);
+        if was == is {
+            continue;
+        }
+        let span = joint
+            .after
+            .visits
+            .iter()
+            .filter(|v| v.device == new.device && v.kind == StageKind::Nat)
+            .find_map(|v| decider(after, v)?.0.span);
+        let (file, line, _) = place(after.snapshot, span);
+        push(
+            out,
+            Change {
+                kind: kind.into(),
+                before: was,
+                after: is,
+                severity: ChangeSeverity::High,
+                note: Some(
+                    if kind == "source-nat" {
+                        "a peer that lists the address loses it"
+                    } else {
+                        "another host is reached"
+                    }
+                    .into(),
+                ),
+                device: Some(name(after, new.device).to_owned()),
+                file,
+                line,
+            },
+        );
+    }
+}
+
+/// The treatments of one kind that packets get: distinct values.
+type Treated = BTreeMap<TreatmentKind, Vec<Treatment>>;
+
+fn treatments(
+    before: &Side<'_>,
+    after: &Side<'_>,
+    flow: &Flow,
+    joint: &Joint,
+    old: &Crossing,
+    new: &Crossing,
+    out: &mut Vec<Change>,
+) {
+    let (Some(was_on), Some(is_on)) = (
+        before.devices.get(old.device),
+        after.devices.get(new.device),
+    ) else {
+        return;
+    };
+    let same_device_rules = same(&was_on.device.treatments, &is_on.device.treatments);
+    let mut was = of_rules(before, &joint.before, old.device);
+    let mut is = of_rules(after, &joint.after, new.device);
+    if was.is_empty() && is.is_empty() && same_device_rules {
+        return;
+    }
+    let product = &joint.product;
+    of_device(was_on.device, joint, product, old, before, &mut was);
+    of_device(is_on.device, joint, product, new, after, &mut is);
+    let mut kinds: Vec<TreatmentKind> = was.keys().chain(is.keys()).copied().collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let none = Vec::new();
+    for kind in kinds {
+        let (was, is) = (
+            was.get(&kind).unwrap_or(&none),
+            is.get(&kind).unwrap_or(&none),
+        );
+        let values = |t: &[Treatment]| {
+            let mut values: Vec<&str> = t.iter().map(|t| t.value.as_str()).collect();
+            values.sort_unstable();
+            values.dedup();
+            values.join(", ")
+        };
+        let (was_text, is_text) = (values(was), values(is));
+        if was_text == is_text {
+            continue;
+        }
+        let (severity, note) = severity(kind, was, is, flow);
+        let (on_after, place_of) = match (
+            is.iter().find_map(|t| t.span),
+            was.iter().find_map(|t| t.span),
+        ) {
+            (Some(span), _) => (true, Some(span)),
+            (None, span) => (false, span),
+        };
+        let snapshot = if on_after {
+            after.snapshot
+        } else {
+            before.snapshot
+        };
+        let (file, line, _) = place(snapshot, place_of);
+        let or_none = |text: String| if text.is_empty() { "none".into() } else { text };
+        push(
+            out,
+            Change {
+                kind: kind.as_str().into(),
+                before: or_none(was_text),
+                after: or_none(is_text),
+                severity,
+                note,
+                device: Some(name(after, new.device).to_owned()),
+                file,
+                line,
+            },
+        );
+    }
+}
+
+/// True if two lists mean the same, wherever they stand.
+fn same(a: &[TreatmentRule], b: &[TreatmentRule]) -> bool {
+    a.len() == b.len()
+        && a.iter().zip(b).all(|(a, b)| {
+            a.match_expr == b.match_expr
+                && a.treatment.kind == b.treatment.kind
+                && a.treatment.value == b.treatment.value
+        })
+}
+
+fn of_rules(side: &Side<'_>, outcome: &Outcome, device: usize) -> Treated {
+    let mut out = Treated::new();
+    for visit in &outcome.visits {
+        if visit.device != device || visit.reply || visit.kind != StageKind::Policy {
+            continue;
+        }
+        let Some((rule, _)) = decider(side, visit) else {
+            continue;
+        };
+        for treatment in &rule.treatments {
+            out.entry(treatment.kind)
+                .or_default()
+                .push(treatment.clone());
+        }
+    }
+    out
+}
+
+/// Adds what the device's own list gives to the packets, where no rule did.
+fn of_device(
+    device: &Device,
+    joint: &Joint,
+    product: &Product,
+    crossing: &Crossing,
+    side: &Side<'_>,
+    out: &mut Treated,
+) {
+    let context = Context {
+        family: joint.family,
+        ingress: crossing.ingress.clone(),
+        egress: crossing.egress.clone(),
+        state: ConnectionState::New,
+        untracked: false,
+        tcp_flags: tcp_flags::SYN,
+        now: side.now,
+        application: None,
+        user: None,
+        source_by: crossing.source_by.clone(),
+        destination_by: crossing.destination_by.clone(),
+        moved: false,
+    };
+    let conditions: &ConditionTable = side.conditions;
+    let mut pool = SetPool::default();
+    let mut left: BTreeMap<TreatmentKind, Vec<Product>> = BTreeMap::new();
+    let by_rule: Vec<TreatmentKind> = out.keys().copied().collect();
+    for rule in &device.treatments {
+        let kind = rule.treatment.kind;
+        if by_rule.contains(&kind) && kind != TreatmentKind::Inspection {
+            continue;
+        }
+        let rest = left.entry(kind).or_insert_with(|| vec![product.clone()]);
+        if rest.is_empty() {
+            continue;
+        }
+        let terms = Translator {
+            device,
+            context: &context,
+            conditions,
+            pool: &mut pool,
+            reading: Reading::Exact,
+        }
+        .terms(&rule.match_expr);
+        for term in terms {
+            let mut matched = Product::everything(joint.family);
+            for (slot, set) in matched.sets.iter_mut().zip(&term.sets) {
+                if let Some(set) = set {
+                    *slot = Arc::clone(set);
+                }
+            }
+            if rest.iter().any(|r| r.meets(&matched)) {
+                let list = out.entry(kind).or_default();
+                if !list.contains(&rule.treatment) {
+                    list.push(rule.treatment.clone());
+                }
+                // All inspections that match apply; of every other kind the
+                // first one does.
+                if kind != TreatmentKind::Inspection && term.clause.is_empty() {
+                    *rest = subtract_all(std::mem::take(rest), [&matched]);
+                }
+            }
+        }
+    }
+}
+
+/// How grave a change of treatment is for a flow.
+fn severity(
+    kind: TreatmentKind,
+    was: &[Treatment],
+    is: &[Treatment],
+    flow: &Flow,
+) -> (ChangeSeverity, Option<String>) {
+    use ChangeSeverity::{High, Low, Medium};
+    match kind {
+        TreatmentKind::SessionTimeout => {
+            // The shortest timeout counts; "never" is longer than any.
+            let shortest = |t: &[Treatment]| {
+                t.iter()
+                    .map(|t| t.seconds().unwrap_or(u64::MAX))
+                    .min()
+                    .unwrap_or(u64::MAX)
+            };
+            let (old, new) = (shortest(was), shortest(is));
+            match flow.keepalive {
+                Some(keepalive) if new < keepalive.saturating_mul(2) && new < old => {
+                    (High, Some(format!("below 2 x keepalive {keepalive}s")))
+                }
+                _ if new >= old => (Low, None),
+                _ if flow.idle_sensitive => (
+                    High,
+                    Some("sessions of this service are idle for long".into()),
+                ),
+                _ => (Medium, None),
+            }
+        }
+        TreatmentKind::TlsDecryption if flow.tls => (
+            High,
+            Some("clients that check the certificate may fail".into()),
+        ),
+        TreatmentKind::TlsDecryption
+        | TreatmentKind::Inspection
+        | TreatmentKind::SecurityProfile => (Medium, None),
+        TreatmentKind::Application => (
+            High,
+            Some("passes only if it is identified as this application".into()),
+        ),
+        TreatmentKind::StateBypass => (High, None),
+        TreatmentKind::Logging => {
+            let off = |t: &[Treatment]| {
+                t.is_empty()
+                    || t.iter()
+                        .all(|t| matches!(t.value.as_str(), "disable" | "off" | "none"))
+            };
+            if off(is) && !off(was) {
+                (Medium, Some("log reviews no longer see it".into()))
+            } else {
+                (Low, None)
+            }
+        }
+        TreatmentKind::Qos => (Low, None),
+    }
+}
+
+fn push(out: &mut Vec<Change>, change: Change) {
+    if !out.contains(&change) {
+        out.push(change);
+    }
+}

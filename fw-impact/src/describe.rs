@@ -1,0 +1,347 @@
+//! From packet sets and rules to the words of a report.
+
+use crate::graph::journey::{Act, Visit};
+use crate::graph::{Disposition, Outcome, Side};
+use crate::packet_set::decompose::RuleRef;
+use crate::packet_set::minimize::minimize;
+use crate::packet_set::product::Dim;
+use crate::packet_set::{Assumed, Product};
+use crate::report::{AssumptionReport, Decision, Reason, Region, Side as SideName, WitnessPacket};
+use fw_model::address::range_text;
+use fw_model::packet::Packet;
+use fw_model::service::{by_protocol, has_ports, is_icmp, port_text, protocol_name};
+use fw_model::{Action, Assumption, ConditionKind, Family, IntervalSet, Snapshot, Span, StageKind};
+
+/// The usual source ports of clients.
+pub const CLIENT_PORTS: (u128, u128) = (1024, 65535);
+
+/// Where witness packets come from, if that is among the allowed ports.
+const WITNESS_PORT: u128 = 49152;
+
+/// The fewest plain boxes for a union of disjoint products of one family.
+/// `usual_ports` are source ports that need no mention.
+#[must_use]
+pub fn regions(family: Family, products: Vec<Product>, usual_ports: &IntervalSet) -> Vec<Region> {
+    let mut out = Vec::new();
+    for product in minimize(products) {
+        let [sources, destinations, services, ports] = &product.sets;
+        let usual = ports.covers(usual_ports);
+        for &source in sources.ranges() {
+            for &destination in destinations.ranges() {
+                for (proto, dst_port, icmp) in service_texts(services) {
+                    let region = |src_port| Region {
+                        src: range_text(family, source),
+                        dst: range_text(family, destination),
+                        proto: proto.clone(),
+                        dst_port: dst_port.clone(),
+                        src_port,
+                        icmp: icmp.clone(),
+                    };
+                    if usual || dst_port.is_none() {
+                        out.push(region(None));
+                    } else {
+                        for &(low, high) in ports.ranges() {
+                            out.push(region(Some(port_text(low as u16, high as u16))));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Protocol, ports and ICMP type of each part of a service set.
+fn service_texts(services: &IntervalSet) -> Vec<(String, Option<String>, Option<String>)> {
+    if services.count() > fw_model::service::SERVICE_MAX {
+        return vec![("any".into(), Some("any".into()), None)];
+    }
+    let mut out: Vec<(String, Option<String>, Option<String>)> = Vec::new();
+    for &(low, high) in services.ranges() {
+        let whole_from = low.div_ceil(1 << 16);
+        let whole_to = (high + 1) >> 16;
+        if low & 0xffff == 0 && whole_to.saturating_sub(whole_from) > 4 && (high + 1) & 0xffff == 0
+        {
+            // A run of whole protocols is one range of protocol numbers.
+            out.push((format!("{whole_from}-{}", whole_to - 1), None, None));
+            continue;
+        }
+        for (protocol, from, to) in by_protocol(&IntervalSet::range(low, high)) {
+            let name = protocol_name(protocol);
+            if has_ports(protocol) {
+                out.push((name, Some(port_text(from, to)), None));
+            } else if is_icmp(protocol) && (from, to) != (0, 0xffff) {
+                out.push((name, None, Some(icmp_text(from, to))));
+            } else {
+                out.push((name, None, None));
+            }
+        }
+    }
+    out
+}
+
+/// `type`, `type/code` or a range of them.
+fn icmp_text(from: u16, to: u16) -> String {
+    let one = |value: u16, whole: bool| {
+        if whole {
+            (value >> 8).to_string()
+        } else {
+            format!("{}/{}", value >> 8, value & 0xff)
+        }
+    };
+    let whole = from & 0xff == 0 && to & 0xff == 0xff;
+    if from == to || (whole && from >> 8 == to >> 8) {
+        one(from, whole)
+    } else {
+        format!("{}-{}", one(from, whole), one(to, whole))
+    }
+}
+
+/// An address of a set that looks like a host: not the first of a larger
+/// range, which may be a network address.
+fn host(set: &IntervalSet) -> Option<u128> {
+    let &(low, high) = set.ranges().first()?;
+    Some(if high - low > 2 { low + 1 } else { low })
+}
+
+/// A packet of a product that people would expect.
+#[must_use]
+pub fn typical(family: Family, product: &Product) -> Option<Packet> {
+    let service = product.get(Dim::Service).first()?;
+    let ports = product.get(Dim::SourcePort);
+    let port = if ports.contains(WITNESS_PORT) {
+        WITNESS_PORT
+    } else {
+        ports.first()?
+    };
+    packet(
+        family,
+        [
+            host(product.get(Dim::Source))?,
+            host(product.get(Dim::Destination))?,
+            service,
+            port,
+        ],
+    )
+}
+
+/// The packet of `product` that differs from `other` in as few fields as
+/// possible, with the number of fields that are equal.
+#[must_use]
+pub fn nearest(product: &Product, other: [u128; 4]) -> Option<([u128; 4], usize)> {
+    let usual = [
+        host(product.get(Dim::Source))?,
+        host(product.get(Dim::Destination))?,
+        product.get(Dim::Service).first()?,
+        product.get(Dim::SourcePort).first()?,
+    ];
+    let mut point = usual;
+    let mut equal = 0;
+    for ((mine, theirs), set) in point.iter_mut().zip(other).zip(&product.sets) {
+        if set.contains(theirs) {
+            *mine = theirs;
+            equal += 1;
+        }
+    }
+    Some((point, equal))
+}
+
+/// The field values of a packet.
+#[must_use]
+pub fn field_values(packet: &Packet) -> [u128; 4] {
+    let bits = fw_model::address::bits;
+    [
+        bits(packet.source),
+        bits(packet.destination),
+        packet.service(),
+        packet.source_port.into(),
+    ]
+}
+
+/// The packet with these field values.
+#[must_use]
+pub fn packet(family: Family, point: [u128; 4]) -> Option<Packet> {
+    let [source, destination, service, port] = point;
+    let protocol = u8::try_from(service >> 16).ok()?;
+    Some(Packet {
+        source: family.address(source),
+        destination: family.address(destination),
+        protocol,
+        source_port: if has_ports(protocol) {
+            u16::try_from(port).ok()?
+        } else {
+            0
+        },
+        destination_port: (service & 0xffff) as u16,
+    })
+}
+
+/// A packet in the words of a report.
+#[must_use]
+pub fn witness(packet: &Packet) -> WitnessPacket {
+    let ports = has_ports(packet.protocol);
+    let icmp = is_icmp(packet.protocol);
+    WitnessPacket {
+        src: packet.source.to_string(),
+        src_port: ports.then_some(packet.source_port),
+        dst: packet.destination.to_string(),
+        proto: protocol_name(packet.protocol),
+        dst_port: ports.then_some(packet.destination_port),
+        icmp_type: icmp.then_some((packet.destination_port >> 8) as u8),
+        icmp_code: icmp.then_some((packet.destination_port & 0xff) as u8),
+    }
+}
+
+/// Path, line and text of a place.
+#[must_use]
+pub fn place(
+    snapshot: &Snapshot,
+    span: Option<Span>,
+) -> (Option<String>, Option<u32>, Option<String>) {
+    let Some(span) = span else {
+        return (None, None, None);
+    };
+    (
+        snapshot.source(span.source).map(|s| s.path.clone()),
+        Some(span.line),
+        snapshot.line_text(span).map(str::to_owned),
+    )
+}
+
+/// The rules that decide an outcome.
+#[must_use]
+pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
+    let mut out = Vec::new();
+    let device_name = |number: usize| {
+        side.devices
+            .get(number)
+            .map_or_else(String::new, |d| d.device.name.clone())
+    };
+    let last_device = outcome.crossings.last().map(|c| c.device);
+    let without_rule = |rule: &str, span: Option<Span>| {
+        let (file, line, text) = place(side.snapshot, span);
+        Decision {
+            device: last_device.map(device_name).unwrap_or_default(),
+            filter: "routes".into(),
+            rule: rule.into(),
+            action: "deny".into(),
+            file,
+            line,
+            text,
+        }
+    };
+    match &outcome.disposition {
+        Disposition::Unrouted => return vec![without_rule("no route", None)],
+        Disposition::Discarded(span) => return vec![without_rule("null route", *span)],
+        Disposition::Loop => return vec![without_rule("loop", None)],
+        Disposition::Denied | Disposition::Exhausted => {
+            if let Some(visit) = outcome.visits.last()
+                && let Some(decision) = decision(side, visit)
+            {
+                return vec![decision];
+            }
+        }
+        Disposition::Permitted | Disposition::Local => {}
+    }
+    for visit in &outcome.visits {
+        if visit.kind == StageKind::Policy
+            && !visit.reply
+            && decider(side, visit).is_some_and(|(rule, _)| rule.span.is_some())
+            && let Some(decision) = decision(side, visit)
+            && !out.contains(&decision)
+        {
+            out.push(decision);
+        }
+    }
+    if out.is_empty() {
+        // Only implicit rules had a say: the first policy that was met.
+        out.extend(
+            outcome
+                .visits
+                .iter()
+                .find(|v| v.kind == StageKind::Policy && !v.rules.is_empty())
+                .and_then(|v| decision(side, v)),
+        );
+    }
+    out
+}
+
+/// The deciding rule of a visit and its filter's name.
+#[must_use]
+pub fn decider<'a>(side: &Side<'a>, visit: &Visit) -> Option<(&'a fw_model::Rule, &'a str)> {
+    let device: &'a fw_model::Device = side.devices.get(visit.device)?.device;
+    let last: RuleRef = *visit.rules.last()?;
+    Some((last.get(device)?, &device.filter(last.filter)?.name))
+}
+
+fn decision(side: &Side<'_>, visit: &Visit) -> Option<Decision> {
+    let (rule, filter) = decider(side, visit)?;
+    let device = side.devices.get(visit.device)?.device;
+    let (file, line, text) = place(side.snapshot, rule.span);
+    Some(Decision {
+        device: device.name.clone(),
+        filter: filter.to_owned(),
+        rule: if visit.reply {
+            format!("{} (reply)", rule.name)
+        } else {
+            rule.name.clone()
+        },
+        action: action_text(&rule.action, visit.act).into(),
+        file,
+        line,
+        text,
+    })
+}
+
+/// The word for what a rule does.
+#[must_use]
+pub const fn action_text(action: &Action, act: Act) -> &'static str {
+    match (action, act) {
+        (Action::Reject, _) => "reject",
+        (_, Act::Permit) => "permit",
+        (_, Act::Deny) => "deny",
+        (_, Act::Translate) => "translate",
+        (_, Act::Exhausted) => "undecided",
+    }
+}
+
+/// The conditions that assumptions are about, as reasons.
+#[must_use]
+pub fn reasons(side: &Side<'_>, name: SideName, device: &str, assumed: &Assumed) -> Vec<Reason> {
+    let mut out: Vec<Reason> = assumed
+        .variables()
+        .filter_map(|v| side.conditions.condition(v))
+        .map(|condition| {
+            let (file, line, line_text) = place(side.snapshot, condition.span);
+            let columns = condition
+                .span
+                .filter(|_| condition.kind == ConditionKind::NotUnderstood);
+            Reason {
+                side: name,
+                device: device.to_owned(),
+                text: condition.text.clone(),
+                file,
+                line,
+                start: columns.map(|s| s.start),
+                end: columns.map(|s| s.end),
+                line_text,
+            }
+        })
+        .collect();
+    out.sort();
+    out.dedup();
+    out
+}
+
+/// An assumption in the words of a report.
+#[must_use]
+pub fn assumption(snapshot: &Snapshot, device: Option<&str>, a: &Assumption) -> AssumptionReport {
+    let (file, line, _) = place(snapshot, a.span);
+    AssumptionReport {
+        code: a.code.into(),
+        text: a.text.clone(),
+        device: device.map(str::to_owned),
+        file,
+        line,
+    }
+}

@@ -1,0 +1,762 @@
+//! What a change opens and closes, whether declared or not.
+//!
+//! Cost follows the change: only the packets of rules that differ are looked
+//! at, and of those only the parts that such a rule decides on one side.
+
+use crate::align::{Gap, Unpaired, gaps, reachable};
+use crate::describe::{decisions, place, reasons, regions, typical, witness};
+use crate::graph::route_table::Exit;
+use crate::graph::{Disposition, Outcome};
+use crate::packet_set::minimize::minimize;
+use crate::packet_set::product::{DIMS, Dim, subtract_all};
+use crate::packet_set::term::{Reading, SetPool, Translator};
+use crate::packet_set::{Assumed, Context, Product};
+use crate::report::{Certainty, DecidedBy, Exposure, Reason, Region, Side as SideName};
+use crate::verdict::{Comparison, Joint};
+use fw_model::nat::AddressTranslation;
+use fw_model::packet::ConnectionState;
+use fw_model::service::PORT_MAX;
+use fw_model::{
+    Action, AddressSet, ConditionKind, Device, Endpoint, Expect, Family, Filter, FilterId, Flow,
+    IntervalSet, Quantity, Rule, ServiceSet, StageKind,
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+
+/// What a change opens and closes.
+#[derive(Debug, Default)]
+pub struct Differences {
+    /// Newly permitted.
+    pub opened: Vec<Exposure>,
+    /// Newly denied.
+    pub closed: Vec<Exposure>,
+    /// Cannot be decided.
+    pub undecided: Vec<Exposure>,
+}
+
+/// More seeds than this of one device are joined to larger ones.
+const SEEDS: usize = 96;
+
+/// Finds everything that a change opens or closes, except for the packets of
+/// `declared`.
+#[must_use]
+pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product)]) -> Differences {
+    let mut out = Differences::default();
+    let (before, after) = (comparison.before, comparison.after);
+    for (old_number, old) in before.devices.iter().enumerate() {
+        let partner = after
+            .devices
+            .iter()
+            .position(|d| d.device.name == old.device.name);
+        let Some(new_number) = partner else { continue };
+        let Some(new) = after.devices.get(new_number) else {
+            continue;
+        };
+        opaque_lines(comparison, old.device, new.device, &mut out);
+        for family in [Family::V4, Family::V6] {
+            let found = of_device(comparison, family, old_number, new_number);
+            report(
+                comparison,
+                family,
+                &old.device.name,
+                found,
+                declared,
+                &mut out,
+            );
+        }
+    }
+    out
+}
+
+/// The joints in which a rule that differs has a say.
+fn of_device(
+    comparison: &Comparison<'_, '_>,
+    family: Family,
+    old_number: usize,
+    new_number: usize,
+) -> Vec<Joint> {
+    let (before, after) = (comparison.before, comparison.after);
+    let (Some(old), Some(new)) = (
+        before.devices.get(old_number),
+        after.devices.get(new_number),
+    ) else {
+        return Vec::new();
+    };
+    let (old, new) = (old.device, new.device);
+    let gaps = gaps(old, new);
+    let everywhere = !same_pipeline(old, new);
+    let moved = moved_addresses(comparison, family, old_number, new_number);
+    if gaps.is_empty() && !everywhere && moved.is_empty() {
+        return Vec::new();
+    }
+    let mut changed: [FxHashSet<Unpaired>; 2] = Default::default();
+    for gap in &gaps {
+        let [b, a] = &mut changed;
+        b.extend(gap.before.iter().copied());
+        a.extend(gap.after.iter().copied());
+    }
+    let whole = Product::everything(family);
+    let flow = any_flow(&old.name);
+    let mut out = Vec::new();
+    if everywhere || !moved.is_empty() {
+        // The way of packets differs: both sides are followed for all packets
+        // whose way may differ, whatever rules they meet.
+        let mut regions = Vec::new();
+        if everywhere {
+            regions.push(whole.clone());
+        } else {
+            let set = Arc::new(moved);
+            let to = whole.with(Dim::Destination, Arc::clone(&set));
+            regions.extend(whole.with(Dim::Source, set).subtract(&to));
+            regions.push(to);
+        }
+        for region in regions {
+            out.extend(both(comparison, &flow, family, &region, None));
+        }
+        if everywhere {
+            return out;
+        }
+    }
+    let [old_seeds, new_seeds] = seeds(comparison, family, old, new, &gaps);
+    let [old_changed, new_changed] = &changed;
+    for seed in old_seeds {
+        out.extend(both(
+            comparison,
+            &flow,
+            family,
+            &seed,
+            Some((true, old_changed)),
+        ));
+    }
+    for seed in new_seeds {
+        out.extend(both(
+            comparison,
+            &flow,
+            family,
+            &seed,
+            Some((false, new_changed)),
+        ));
+    }
+    out
+}
+
+/// Follows a region on both sides. With `touching`, only the parts that one
+/// of these rules has a say in on the named side (`true`: before) are
+/// followed on the other.
+fn both(
+    comparison: &Comparison<'_, '_>,
+    flow: &Flow,
+    family: Family,
+    region: &Product,
+    touching: Option<(bool, &FxHashSet<Unpaired>)>,
+) -> Vec<Joint> {
+    let first_is_before = touching.is_none_or(|(before, _)| before);
+    let (first, second) = if first_is_before {
+        (comparison.before, comparison.after)
+    } else {
+        (comparison.after, comparison.before)
+    };
+    let mut out = Vec::new();
+    for one in crate::verdict::run(first, flow, family, region, &Assumed::default()) {
+        if let Some((_, rules)) = touching
+            && !touches(&one, rules)
+        {
+            continue;
+        }
+        let entered = one.piece.entered();
+        let assumed = one.piece.assumed.clone();
+        let one = Arc::new(one);
+        for other in crate::verdict::run(second, flow, family, &entered, &assumed) {
+            if one.disposition == Disposition::Local && other.disposition == Disposition::Local {
+                continue;
+            }
+            let product = other.piece.entered();
+            let assumed = other.piece.assumed.clone();
+            let other = Arc::new(other);
+            let (before, after) = if first_is_before {
+                (Arc::clone(&one), other)
+            } else {
+                (other, Arc::clone(&one))
+            };
+            if before.disposition == after.disposition && assumed.is_empty() {
+                continue;
+            }
+            out.push(Joint {
+                family,
+                product,
+                assumed,
+                before,
+                after,
+            });
+        }
+    }
+    out
+}
+
+fn touches(outcome: &Outcome, rules: &FxHashSet<Unpaired>) -> bool {
+    outcome.visits.iter().flat_map(|v| &v.rules).any(|r| {
+        rules.contains(&Unpaired {
+            filter: r.filter,
+            rule: r.rule,
+        })
+    })
+}
+
+/// A flow of every packet through one device.
+fn any_flow(device: &str) -> Flow {
+    Flow {
+        id: String::new(),
+        description: None,
+        from: Endpoint::Addresses(AddressSet::any()),
+        to: Endpoint::Addresses(AddressSet::any()),
+        from_text: "any".into(),
+        to_text: "any".into(),
+        services: ServiceSet::any(),
+        service_name: "any".into(),
+        expect: Expect::Allow,
+        quantity: Quantity::All,
+        check_return: false,
+        keepalive: None,
+        idle_sensitive: false,
+        tls: false,
+        device: Some(device.into()),
+        ingress: None,
+        egress: None,
+        application: None,
+        user: None,
+        companion_of: None,
+        owner: None,
+        justification: None,
+        ticket: None,
+    }
+}
+
+/// True if both versions have the same stages in the same order.
+fn same_pipeline(old: &Device, new: &Device) -> bool {
+    let shape =
+        |device: &Device| -> Vec<(usize, String, StageKind, fw_model::View, Option<String>)> {
+            let p = &device.pipeline;
+            [
+                &p.prerouting,
+                &p.forward,
+                &p.input,
+                &p.output,
+                &p.postrouting,
+            ]
+            .into_iter()
+            .enumerate()
+            .flat_map(|(hook, stages)| stages.iter().map(move |s| (hook, s)))
+            .map(|(hook, s)| {
+                let filter = device.filter(s.filter).map(|f| f.name.clone());
+                (hook, s.name.clone(), s.kind, s.view, filter)
+            })
+            .collect()
+        };
+    shape(old) == shape(new)
+}
+
+/// The addresses that are routed differently, or are own addresses of the
+/// device on one side only.
+fn moved_addresses(
+    comparison: &Comparison<'_, '_>,
+    family: Family,
+    old: usize,
+    new: usize,
+) -> IntervalSet {
+    let (Some(old), Some(new)) = (
+        comparison.before.devices.get(old),
+        comparison.after.devices.get(new),
+    ) else {
+        return IntervalSet::new();
+    };
+    let same_routes = old
+        .device
+        .routes
+        .iter()
+        .map(|r| (&r.vrf, r.prefix, &r.next, r.metric))
+        .eq(new
+            .device
+            .routes
+            .iter()
+            .map(|r| (&r.vrf, r.prefix, &r.next, r.metric)));
+    let face = |i: &fw_model::Interface| {
+        (
+            i.name.clone(),
+            i.vrf.clone(),
+            i.addresses.clone(),
+            i.enabled,
+            i.management_only,
+        )
+    };
+    let same_interfaces = old.device.interfaces.iter().map(face).eq(new
+        .device
+        .interfaces
+        .iter()
+        .map(face));
+    if same_routes && same_interfaces && old.device.dynamic_routing == new.device.dynamic_routing {
+        return IntervalSet::new();
+    }
+    let mut vrfs: Vec<String> = old
+        .device
+        .interfaces
+        .iter()
+        .chain(&new.device.interfaces)
+        .map(|i| i.vrf.clone())
+        .chain([String::new()])
+        .collect();
+    vrfs.sort();
+    vrfs.dedup();
+    let ways = |exit: &Exit| match exit {
+        Exit::Leaves(hops) => Some(
+            hops.iter()
+                .map(|h| Arc::clone(&h.interface))
+                .collect::<Vec<_>>(),
+        ),
+        Exit::Discarded(_) => Some(Vec::new()),
+        Exit::Unrouted | Exit::Unknown => None,
+    };
+    let mut moved = old
+        .own(family)
+        .subtract(new.own(family))
+        .union(&new.own(family).subtract(old.own(family)));
+    for vrf in vrfs {
+        let new_table = new.routes_of(vrf.clone(), family);
+        for (set, exit) in old.routes_of(vrf, family).iter() {
+            for (other, other_exit) in new_table.iter() {
+                if ways(exit) != ways(other_exit) {
+                    moved = moved.union(&set.intersect(other));
+                }
+            }
+        }
+    }
+    moved
+}
+
+/// The packets that unpaired rules may match, as products on which to follow
+/// both sides.
+fn seeds(
+    comparison: &Comparison<'_, '_>,
+    family: Family,
+    old: &Device,
+    new: &Device,
+    gaps: &[Gap],
+) -> [Vec<Product>; 2] {
+    let mut pool = SetPool::default();
+    let mut out: [Vec<Product>; 2] = Default::default();
+    for gap in gaps {
+        let mut terms = |device: &Device, rules: &[Unpaired]| -> Vec<Matched> {
+            rules
+                .iter()
+                .map(|u| matched(comparison, family, device, *u, &mut pool))
+                .collect()
+        };
+        let mut olds = terms(old, &gap.before);
+        let mut news = terms(new, &gap.after);
+        narrow(&mut olds, &mut news);
+        let [b, a] = &mut out;
+        b.extend(olds.into_iter().flat_map(|m| m.products));
+        a.extend(news.into_iter().flat_map(|m| m.products));
+    }
+    let [b, a] = out;
+    [
+        join(translated(comparison, family, old, new, b)),
+        join(translated(comparison, family, old, new, a)),
+    ]
+}
+
+/// What a rule may match.
+struct Matched {
+    action: Option<Action>,
+    exact: bool,
+    products: Vec<Product>,
+}
+
+fn matched(
+    comparison: &Comparison<'_, '_>,
+    family: Family,
+    device: &Device,
+    unpaired: Unpaired,
+    pool: &mut SetPool,
+) -> Matched {
+    let filter: Option<&Filter> = device.filter(unpaired.filter);
+    let Some(rule) = filter.and_then(|f| f.rules.get(unpaired.rule as usize)) else {
+        return Matched {
+            action: None,
+            exact: false,
+            products: vec![Product::everything(family)],
+        };
+    };
+    let context = Context {
+        family,
+        ingress: None,
+        egress: None,
+        state: ConnectionState::New,
+        untracked: false,
+        tcp_flags: 0,
+        now: comparison.before.now,
+        application: None,
+        user: None,
+        source_by: None,
+        destination_by: None,
+        moved: false,
+    };
+    let mut translator = Translator {
+        device,
+        context: &context,
+        conditions: comparison.before.conditions,
+        pool,
+        reading: Reading::Generous(false),
+    };
+    let terms = translator.terms(&rule.match_expr);
+    let exact = translator.reading == Reading::Generous(false) && plain(rule);
+    let products = terms
+        .into_iter()
+        .map(|term| {
+            let mut product = Product::everything(family);
+            for (slot, set) in product.sets.iter_mut().zip(term.sets) {
+                if let Some(set) = set {
+                    *slot = set;
+                }
+            }
+            product
+        })
+        .collect();
+    Matched {
+        action: Some(rule.action.clone()),
+        exact,
+        products,
+    }
+}
+
+/// True if a rule does nothing but permit or deny.
+fn plain(rule: &Rule) -> bool {
+    rule.effects.is_empty() && matches!(rule.action, Action::Permit | Action::Deny)
+}
+
+/// A rule that was modified and does the same as before differs only in what
+/// one version matches and the other does not.
+fn narrow(olds: &mut [Matched], news: &mut [Matched]) {
+    for (old, new) in olds.iter_mut().zip(news.iter_mut()) {
+        if old.exact && new.exact && old.action == new.action {
+            let was = std::mem::take(&mut old.products);
+            let is = std::mem::take(&mut new.products);
+            old.products = subtract_all(was.clone(), &is);
+            new.products = subtract_all(is, &was);
+        }
+    }
+}
+
+/// Seeds are in the words of the rule, which may see packets as they are
+/// after translation: adds the packets that become such packets.
+fn translated(
+    comparison: &Comparison<'_, '_>,
+    family: Family,
+    old: &Device,
+    new: &Device,
+    seeds: Vec<Product>,
+) -> Vec<Product> {
+    let mut pool = SetPool::default();
+    let mut more = Vec::new();
+    for device in [old, new] {
+        for id in nat_filters(device) {
+            let Some(filter) = device.filter(id) else {
+                continue;
+            };
+            for (rule, number) in filter.rules.iter().zip(0u32..) {
+                let Action::Translate(translation) = &rule.action else {
+                    continue;
+                };
+                if translation.destination.is_none()
+                    && translation.source.is_none()
+                    && translation.destination_port.is_none()
+                {
+                    continue;
+                }
+                let place = Unpaired {
+                    filter: id,
+                    rule: number,
+                };
+                let from = matched(comparison, family, device, place, &mut pool);
+                for original in &from.products {
+                    let becomes = match &translation.destination {
+                        Some(AddressTranslation::Shift { from, to }) => Some(
+                            original
+                                .get(Dim::Destination)
+                                .shift(*from, *to, family.max()),
+                        ),
+                        Some(AddressTranslation::Pool(set)) => Some(set.family(family).clone()),
+                        _ => None,
+                    };
+                    for seed in &seeds {
+                        if becomes
+                            .as_ref()
+                            .is_some_and(|b| !b.meets(seed.get(Dim::Destination)))
+                        {
+                            continue;
+                        }
+                        let mut product = seed.clone();
+                        if translation.destination.is_some() {
+                            product = product
+                                .with(Dim::Destination, Arc::clone(original.get(Dim::Destination)));
+                        }
+                        if translation.destination_port.is_some() {
+                            product =
+                                product.with(Dim::Service, Arc::clone(original.get(Dim::Service)));
+                        }
+                        if translation.source.is_some() {
+                            let any = IntervalSet::range(0, family.max());
+                            product = product
+                                .with(Dim::Source, Arc::new(any))
+                                .with(Dim::SourcePort, Arc::new(IntervalSet::range(0, PORT_MAX)));
+                        }
+                        if product != *seed {
+                            more.push(product);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let mut all = seeds;
+    all.extend(more);
+    all
+}
+
+fn nat_filters(device: &Device) -> Vec<FilterId> {
+    let starts: Vec<FilterId> = device
+        .pipeline
+        .prerouting
+        .iter()
+        .filter(|s| s.kind == StageKind::Nat)
+        .map(|s| s.filter)
+        .collect();
+    if starts.is_empty() {
+        return Vec::new();
+    }
+    let used = reachable(device);
+    let mut out: Vec<FilterId> = (0u32..)
+        .map(FilterId)
+        .zip(&device.filters)
+        .filter(|(id, f)| {
+            used.contains(id)
+                && f.rules
+                    .iter()
+                    .any(|r| matches!(r.action, Action::Translate(_)))
+        })
+        .map(|(id, _)| id)
+        .collect();
+    out.sort_unstable();
+    out
+}
+
+/// Fewer, larger seeds: those with equal sources become one, and if that is
+/// not enough those with equal destinations.
+fn join(seeds: Vec<Product>) -> Vec<Product> {
+    let mut seeds = minimize(dedup(seeds));
+    for dim in [Dim::Source, Dim::Destination] {
+        if seeds.len() <= SEEDS {
+            return seeds;
+        }
+        let mut groups: FxHashMap<Arc<IntervalSet>, Product> = FxHashMap::default();
+        let mut order = Vec::new();
+        for seed in seeds {
+            let key = Arc::clone(seed.get(dim));
+            match groups.get_mut(&key) {
+                Some(group) => *group = hull(group, &seed),
+                None => {
+                    order.push(Arc::clone(&key));
+                    groups.insert(key, seed);
+                }
+            }
+        }
+        seeds = order.iter().filter_map(|k| groups.remove(k)).collect();
+    }
+    seeds
+}
+
+fn dedup(mut seeds: Vec<Product>) -> Vec<Product> {
+    seeds.sort();
+    seeds.dedup();
+    // A seed within another one says nothing new; only worth looking for
+    // among few.
+    if seeds.len() <= SEEDS {
+        let all = seeds.clone();
+        let mut at = 0;
+        seeds.retain(|seed| {
+            let mine = at;
+            at += 1;
+            !all.iter()
+                .enumerate()
+                .any(|(i, other)| i != mine && other.covers(seed) && (i < mine || other != seed))
+        });
+    }
+    seeds
+}
+
+/// The smallest product that holds both.
+fn hull(a: &Product, b: &Product) -> Product {
+    let mut out = a.clone();
+    for dim in DIMS {
+        let both = a.get(dim).union(b.get(dim));
+        out = out.with(dim, Arc::new(both));
+    }
+    out
+}
+
+/// The path of packets that the snapshot leaves open, as words.
+fn path_of(comparison: &Comparison<'_, '_>, joint: &Joint) -> Option<String> {
+    let open = joint
+        .assumed
+        .variables()
+        .filter_map(|v| comparison.before.conditions.condition(v))
+        .any(|c| c.kind == ConditionKind::Path);
+    if !open {
+        return None;
+    }
+    let crossing = joint.after.crossings.first()?;
+    Some(format!(
+        "{} -> {}",
+        crossing.ingress.as_deref().unwrap_or("itself"),
+        crossing.egress.as_deref().unwrap_or("itself")
+    ))
+}
+
+/// Turns joints into reported differences.
+fn report(
+    comparison: &Comparison<'_, '_>,
+    family: Family,
+    device: &str,
+    joints: Vec<Joint>,
+    declared: &[(Family, Product)],
+    out: &mut Differences,
+) {
+    // Each open path is a case of its own, so that its verdicts are certain.
+    let mut by_path: Vec<(Option<String>, Vec<Joint>)> = Vec::new();
+    for joint in joints {
+        let path = path_of(comparison, &joint);
+        match by_path.iter_mut().find(|(p, _)| *p == path) {
+            Some((_, list)) => list.push(joint),
+            None => by_path.push((path, vec![joint])),
+        }
+    }
+    let declared: Vec<&Product> = declared
+        .iter()
+        .filter(|(f, _)| *f == family)
+        .map(|(_, p)| p)
+        .collect();
+    for (path, joints) in by_path {
+        let parts = comparison.parts(&joints);
+        for (difference, list) in [
+            (crate::verdict::Difference::Gained, &mut out.opened),
+            (crate::verdict::Difference::Lost, &mut out.closed),
+            (crate::verdict::Difference::Undecided, &mut out.undecided),
+        ] {
+            // Packets by their pair of deciding rules, each packet once.
+            let mut seen: Vec<Product> = Vec::new();
+            let mut groups: Vec<(DecidedBy, Vec<Reason>, Vec<Product>)> = Vec::new();
+            for part in parts.iter().filter(|p| p.difference == difference) {
+                let fresh = subtract_all(vec![part.product.clone()], &seen);
+                let fresh = subtract_all(fresh, declared.iter().copied());
+                if fresh.is_empty() {
+                    continue;
+                }
+                seen.extend(fresh.iter().cloned());
+                let Some(joint) = part.members.first().and_then(|&m| joints.get(m)) else {
+                    continue;
+                };
+                let by = DecidedBy {
+                    before: decisions(comparison.before, &joint.before),
+                    after: decisions(comparison.after, &joint.after),
+                };
+                let why = if difference == crate::verdict::Difference::Undecided {
+                    part.members
+                        .iter()
+                        .filter_map(|&m| joints.get(m))
+                        .flat_map(|j| {
+                            reasons(comparison.after, SideName::After, device, &j.assumed)
+                        })
+                        .collect()
+                } else {
+                    Vec::new()
+                };
+                match groups.iter_mut().find(|g| g.0 == by) {
+                    Some(group) => {
+                        group.1.extend(why);
+                        group.2.extend(fresh);
+                    }
+                    None => groups.push((by, why, fresh)),
+                }
+            }
+            for (by, mut why, products) in groups {
+                why.sort();
+                why.dedup();
+                let packet = products.first().and_then(|p| typical(family, p));
+                let ports = IntervalSet::range(0, PORT_MAX);
+                for region in regions(family, products, &ports) {
+                    list.push(Exposure {
+                        region,
+                        device: device.to_owned(),
+                        path: path.clone(),
+                        certainty: if difference == crate::verdict::Difference::Undecided {
+                            Certainty::Possible
+                        } else {
+                            Certainty::Certain
+                        },
+                        witness: packet.as_ref().map(witness),
+                        decided_by: by.clone(),
+                        reasons: why.clone(),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// A line that is not understood, stands on one side only and may affect
+/// anything may open or close anything.
+fn opaque_lines(
+    comparison: &Comparison<'_, '_>,
+    old: &Device,
+    new: &Device,
+    out: &mut Differences,
+) {
+    for (one, other, side, name) in [
+        (new, old, comparison.after, SideName::After),
+        (old, new, comparison.before, SideName::Before),
+    ] {
+        for line in &one.opaque_lines {
+            if other.opaque_lines.iter().any(|l| l.key == line.key) {
+                continue;
+            }
+            let (file, number, line_text) = place(side.snapshot, Some(line.span));
+            out.undecided.push(Exposure {
+                region: Region {
+                    src: "any".into(),
+                    dst: "any".into(),
+                    proto: "any".into(),
+                    dst_port: Some("any".into()),
+                    src_port: None,
+                    icmp: None,
+                },
+                device: one.name.clone(),
+                path: None,
+                certainty: Certainty::Possible,
+                witness: None,
+                decided_by: DecidedBy::default(),
+                reasons: vec![Reason {
+                    side: name,
+                    device: one.name.clone(),
+                    text: format!(
+                        "`{}` is not understood and may affect any traffic",
+                        line.key
+                    ),
+                    file,
+                    line: number,
+                    start: Some(line.span.start),
+                    end: Some(line.span.end),
+                    line_text,
+                }],
+            });
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The way of packets through a network: where they enter, which filters and
+//! translations they meet, where routes lead them, and how replies come back.
+
+pub mod device;
+pub mod journey;
+pub mod network;
+pub mod piece;
+pub mod reply;
+pub mod route_table;
+pub mod side;
+
+pub use journey::{Crossing, Disposition, Outcome, Visit};
+pub use piece::Piece;
+pub use side::Side;

@@ -1,0 +1,325 @@
+//! A set of packets on its way: what it was when it entered the network, when
+//! it entered the device, and what it is now.
+//!
+//! Every field of every version is a variable plus a constant. Variables 0 to
+//! 3 are the fields as the packets entered; further ones are choices of a
+//! device (an address of a pool). So a split by any version of a field is
+//! carried back to the packets as they entered.
+
+use crate::packet_set::decompose::Marks;
+use crate::packet_set::product::{DIMS, Dim, intersect};
+use crate::packet_set::{Assumed, ConditionTable, Product, Set};
+use fw_model::{Condition, ConditionKind, Family, IntervalSet};
+use std::sync::Arc;
+
+/// A signed distance between values of a dimension.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Shift {
+    by: u128,
+    down: bool,
+}
+
+impl Shift {
+    /// The distance from `from` to `to`.
+    #[must_use]
+    pub const fn between(from: u128, to: u128) -> Self {
+        if to >= from {
+            Self {
+                by: to - from,
+                down: false,
+            }
+        } else {
+            Self {
+                by: from - to,
+                down: true,
+            }
+        }
+    }
+
+    /// This distance, then the other.
+    #[must_use]
+    pub const fn then(self, next: Self) -> Self {
+        if self.down == next.down {
+            Self {
+                by: self.by.saturating_add(next.by),
+                down: self.down,
+            }
+        } else if self.by >= next.by {
+            Self {
+                by: self.by - next.by,
+                down: self.down,
+            }
+        } else {
+            Self {
+                by: next.by - self.by,
+                down: next.down,
+            }
+        }
+    }
+
+    /// The way back.
+    #[must_use]
+    pub const fn back(self) -> Self {
+        Self {
+            by: self.by,
+            down: !self.down,
+        }
+    }
+
+    /// The set moved by this distance, within `0..=max`.
+    #[must_use]
+    pub fn apply(self, set: &Set, max: u128) -> Set {
+        if self.by == 0 {
+            return Arc::clone(set);
+        }
+        Arc::new(if self.down {
+            set.shift(self.by, 0, max)
+        } else {
+            set.shift(0, self.by, max)
+        })
+    }
+}
+
+/// One field of one version of a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Field {
+    /// The variable.
+    pub variable: usize,
+    /// What is added to it.
+    pub shift: Shift,
+}
+
+/// The four fields of one version, in the order of [`DIMS`].
+pub type Fields = [Field; 4];
+
+/// A set of packets on its way.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Their family.
+    pub family: Family,
+    /// The values of the variables.
+    variables: Vec<Set>,
+    /// The names of the choices, for variables from 4 on.
+    choices: Vec<Arc<str>>,
+    /// The fields as they entered the device.
+    pub original: Fields,
+    /// The fields as they are now.
+    pub current: Fields,
+    /// On this branch of undecidable conditions.
+    pub assumed: Assumed,
+    /// Their marks.
+    pub marks: Marks,
+    /// The translation of this device that changed the source.
+    pub source_by: Option<Arc<str>>,
+    /// The translation of this device that changed the destination.
+    pub destination_by: Option<Arc<str>>,
+    /// It was translated to an address of this device itself.
+    pub redirected: bool,
+}
+
+impl Piece {
+    /// The packets of `product` as they enter.
+    #[must_use]
+    pub fn entering(family: Family, product: &Product, assumed: Assumed) -> Self {
+        let fields = [0, 1, 2, 3].map(|variable| Field {
+            variable,
+            shift: Shift::default(),
+        });
+        Self {
+            family,
+            variables: product.sets.to_vec(),
+            choices: Vec::new(),
+            original: fields,
+            current: fields,
+            assumed,
+            marks: Marks::default(),
+            source_by: None,
+            destination_by: None,
+            redirected: false,
+        }
+    }
+
+    /// The packets as they entered the network.
+    #[must_use]
+    pub fn entered(&self) -> Product {
+        Product {
+            sets: [0, 1, 2, 3].map(|at| self.variable(at)),
+        }
+    }
+
+    fn variable(&self, at: usize) -> Set {
+        self.variables.get(at).cloned().unwrap_or_default()
+    }
+
+    /// The values of a field.
+    #[must_use]
+    pub fn values(&self, dim: Dim, field: Field) -> Set {
+        field
+            .shift
+            .apply(&self.variable(field.variable), dim.max(self.family))
+    }
+
+    /// A version of the packets as a product.
+    #[must_use]
+    pub fn product(&self, fields: &Fields) -> Product {
+        let [a, b, c, d] = *fields;
+        Product {
+            sets: [
+                self.values(Dim::Source, a),
+                self.values(Dim::Destination, b),
+                self.values(Dim::Service, c),
+                self.values(Dim::SourcePort, d),
+            ],
+        }
+    }
+
+    /// The packets whose `field` is in `set`; `None` if there are none. If a
+    /// device chooses the field, its choice becomes an assumption.
+    #[must_use]
+    pub fn restrict(
+        mut self,
+        dim: Dim,
+        field: Field,
+        set: &Set,
+        conditions: &ConditionTable,
+    ) -> Option<Self> {
+        let max = dim.max(self.family);
+        let old = self.variable(field.variable);
+        // A service that became a source port, or the other way round, lives
+        // in the larger of both dimensions.
+        let wide = max.max(Dim::Service.max(self.family));
+        let wanted = field.shift.back().apply(set, wide);
+        let new = intersect(&old, &wanted)?;
+        if field.variable >= 4 && !Arc::ptr_eq(&new, &old) && *new != *old {
+            let name = self
+                .choices
+                .get(field.variable - 4)
+                .map_or("a translation", |n| n);
+            let condition = Arc::new(Condition {
+                key: format!("choice of {name}: {:?}", new.ranges()),
+                kind: ConditionKind::Environment,
+                text: format!("which address or port {name} chooses"),
+                span: None,
+            });
+            self.assumed = self.assumed.and(&[conditions.literal(&condition)]);
+        }
+        if let Some(slot) = self.variables.get_mut(field.variable) {
+            *slot = new;
+        }
+        Some(self)
+    }
+
+    /// The packets whose version `fields` is in `product`.
+    #[must_use]
+    pub fn restrict_all(
+        self,
+        fields: &Fields,
+        product: &Product,
+        conditions: &ConditionTable,
+    ) -> Option<Self> {
+        let mut piece = self;
+        for ((dim, field), set) in DIMS.into_iter().zip(fields).zip(&product.sets) {
+            piece = piece.restrict(dim, *field, set, conditions)?;
+        }
+        Some(piece)
+    }
+
+    /// A field that some device chooses from `set`. Equal names are the same
+    /// choice on both sides of a comparison.
+    pub fn choice(&mut self, name: Arc<str>, set: Set) -> Field {
+        self.variables.push(set);
+        self.choices.push(name);
+        Field {
+            variable: self.variables.len() - 1,
+            shift: Shift::default(),
+        }
+    }
+
+    /// A field that is the constant `value`.
+    pub fn constant(&mut self, value: u128) -> Field {
+        self.choice(Arc::from(""), Arc::new(IntervalSet::single(value)))
+    }
+
+    /// Starts on the next device.
+    pub fn enter_device(&mut self) {
+        self.original = self.current;
+        self.marks = Marks::default();
+        self.source_by = None;
+        self.destination_by = None;
+        self.redirected = false;
+    }
+
+    /// True if any field is not as it entered the device.
+    #[must_use]
+    pub fn moved(&self) -> bool {
+        self.original != self.current
+    }
+}
+
+/// A field of `fields`.
+#[must_use]
+pub const fn field(fields: &Fields, dim: Dim) -> Field {
+    let [a, b, c, d] = *fields;
+    match dim {
+        Dim::Source => a,
+        Dim::Destination => b,
+        Dim::Service => c,
+        Dim::SourcePort => d,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shifts_compose() {
+        let up = Shift::between(10, 25);
+        let down = Shift::between(25, 5);
+        assert_eq!(up.then(up.back()), Shift::default());
+        let set: Set = Arc::new(IntervalSet::range(10, 12));
+        assert_eq!(up.apply(&set, 100).ranges(), &[(25, 27)]);
+        assert_eq!(up.then(down).apply(&set, 100).ranges(), &[(5, 7)]);
+    }
+
+    #[test]
+    fn splitting_a_translated_field_splits_what_entered() {
+        let conditions = ConditionTable::default();
+        let everything = Product::everything(Family::V4);
+        let mut piece = Piece::entering(Family::V4, &everything, Assumed::default())
+            .restrict(
+                Dim::Destination,
+                Field {
+                    variable: 1,
+                    shift: Shift::default(),
+                },
+                &Arc::new(IntervalSet::range(100, 199)),
+                &conditions,
+            )
+            .unwrap();
+        piece.current[1].shift = Shift::between(100, 500);
+        let half = piece
+            .clone()
+            .restrict(
+                Dim::Destination,
+                piece.current[1],
+                &Arc::new(IntervalSet::range(500, 549)),
+                &conditions,
+            )
+            .unwrap();
+        assert_eq!(half.entered().get(Dim::Destination).ranges(), &[(100, 149)]);
+        assert!(half.assumed.is_empty());
+        let pool = piece.choice("pool".into(), Arc::new(IntervalSet::range(7, 8)));
+        piece.current[0] = pool;
+        let chosen = piece
+            .restrict(
+                Dim::Source,
+                pool,
+                &Arc::new(IntervalSet::single(7)),
+                &conditions,
+            )
+            .unwrap();
+        assert_eq!(chosen.entered().get(Dim::Source).count(), 1 << 32);
+        assert!(!chosen.assumed.is_empty());
+    }
+}

@@ -1,0 +1,513 @@
+//! The whole comparison: flows, exposure, findings, exit code.
+
+use crate::assess::{Strictness, assess};
+use crate::cause::Causes;
+use crate::describe::{assumption, place};
+use crate::exposure::differences;
+use crate::graph::Side;
+use crate::options::Options;
+use crate::packet_set::{ConditionTable, Product};
+use crate::report::{
+    AssumptionReport, Certainty, Change, ChangeSeverity, CoverageReport, DIFF_SCHEMA,
+    DiagnosticReport, DiffReport, Finding, FlowReport, IMPACT_SCHEMA, Impact, ImpactReport,
+    LineCoverage, Side as SideName, Summary, Tool, Verdict,
+};
+use crate::verdict::{Comparison, products};
+use fw_model::match_expr::CivilMinute;
+use fw_model::{Coverage, Device, Expect, Family, Flow, MatchExpr, Snapshot};
+use rayon::prelude::*;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Judges what a change does to `flows`, and what else it opens or closes.
+#[must_use]
+pub fn compare(
+    before: &Snapshot,
+    after: &Snapshot,
+    flows: &[Flow],
+    options: &Options<'_>,
+) -> ImpactReport {
+    let after = &*paired(before, after);
+    let conditions = ConditionTable::default();
+    let before_side = Side::new(before, &conditions, options.now);
+    let after_side = Side::new(after, &conditions, options.now);
+    let comparison = Comparison::new(&before_side, &after_side);
+    let causes = options.counterfactual.map(|c| Causes::new(&comparison, c));
+    let strictness = Strictness {
+        fail_on: options.fail_on,
+        strict: options.strict,
+    };
+    let reports: Vec<FlowReport> = flows
+        .par_iter()
+        .map(|flow| {
+            let judgement = comparison.judge(flow);
+            assess(&comparison, flow, &judgement, strictness, causes.as_ref())
+        })
+        .collect();
+    let mut declared: Vec<(Family, Product)> = flows
+        .iter()
+        .flat_map(|flow| products(&after_side, flow))
+        .collect();
+    declared.extend(approved(options));
+    let mut found = differences(&comparison, &declared);
+    let mut exposure = std::mem::take(&mut found.opened);
+    exposure.append(&mut found.undecided);
+    let findings = findings(before, after, flows, &reports, options);
+    let mut exit = reports
+        .iter()
+        .map(|r| r.exit_code)
+        .max()
+        .unwrap_or_default();
+    if !exposure.is_empty() {
+        exit = exit.max(Verdict::Exposure.exit_code());
+    }
+    let verdict = verdict_of(exit);
+    let scheduled = judged_by_time(before) || judged_by_time(after);
+    ImpactReport {
+        schema: IMPACT_SCHEMA.into(),
+        tool: tool(options),
+        inputs: options.inputs.clone(),
+        verdict,
+        exit_code: exit,
+        summary: summary(&reports),
+        flows: reports,
+        exposure,
+        closed: found.closed,
+        findings,
+        coverage: coverage(before, after),
+        assumptions: device_assumptions(before, after),
+        diagnostics: diagnostics(before, after),
+        judged_at: scheduled.then(|| civil(options.now)),
+    }
+}
+
+/// The semantic difference of two snapshots without flows.
+#[must_use]
+pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffReport {
+    let after = &*paired(before, after);
+    let conditions = ConditionTable::default();
+    let before_side = Side::new(before, &conditions, options.now);
+    let after_side = Side::new(after, &conditions, options.now);
+    let comparison = Comparison::new(&before_side, &after_side);
+    let found = differences(&comparison, &[]);
+    let changes = settings(before, after);
+    let exit_code = if found
+        .undecided
+        .iter()
+        .any(|e| e.certainty == Certainty::Possible)
+    {
+        12
+    } else if !found.opened.is_empty() {
+        11
+    } else if !found.closed.is_empty() || !changes.is_empty() {
+        10
+    } else {
+        0
+    };
+    DiffReport {
+        schema: DIFF_SCHEMA.into(),
+        tool: tool(options),
+        inputs: options.inputs.clone(),
+        exit_code,
+        opened: found.opened,
+        closed: found.closed,
+        undecided: found.undecided,
+        changes,
+        coverage: coverage(before, after),
+        assumptions: device_assumptions(before, after),
+        diagnostics: diagnostics(before, after),
+    }
+}
+
+/// Name and version for a report.
+#[must_use]
+pub fn tool(options: &Options<'_>) -> Tool {
+    Tool {
+        name: "fwimpact".into(),
+        version: options.version.clone(),
+    }
+}
+
+/// The after side with devices named so that they pair with the before side:
+/// two single devices are the same device, whatever their names.
+fn paired<'s>(before: &Snapshot, after: &'s Snapshot) -> Cow<'s, Snapshot> {
+    match (before.devices.as_slice(), after.devices.as_slice()) {
+        ([old], [new]) if old.name != new.name => {
+            let mut renamed = after.clone();
+            for device in &mut renamed.devices {
+                device.name.clone_from(&old.name);
+            }
+            Cow::Owned(renamed)
+        }
+        _ => Cow::Borrowed(after),
+    }
+}
+
+fn approved(options: &Options<'_>) -> Vec<(Family, Product)> {
+    let mut out = Vec::new();
+    for approval in options.approvals {
+        for family in [Family::V4, Family::V6] {
+            let (from, to) = (approval.from.family(family), approval.to.family(family));
+            if from.is_empty() || to.is_empty() {
+                continue;
+            }
+            for term in approval.services.terms() {
+                let product = Product {
+                    sets: [
+                        Arc::new(from.clone()),
+                        Arc::new(to.clone()),
+                        Arc::new(term.service.clone()),
+                        Arc::new(term.source_ports.clone()),
+                    ],
+                };
+                out.push((family, product));
+            }
+        }
+    }
+    out
+}
+
+fn verdict_of(exit: u8) -> Verdict {
+    [
+        Verdict::Blocked,
+        Verdict::PartlyBlocked,
+        Verdict::Undecided,
+        Verdict::Exposure,
+        Verdict::Changed,
+    ]
+    .into_iter()
+    .find(|v| v.exit_code() == exit)
+    .unwrap_or(Verdict::None)
+}
+
+fn summary(reports: &[FlowReport]) -> Summary {
+    let mut out = Summary {
+        flows: reports.len(),
+        ..Summary::default()
+    };
+    for report in reports {
+        match report.impact {
+            Impact::None => out.unchanged += 1,
+            Impact::Changed => out.changed += 1,
+            Impact::Blocked => out.blocked += 1,
+            Impact::PartlyBlocked | Impact::Mixed => out.partly_blocked += 1,
+            Impact::Opened | Impact::PartlyOpened => out.opened += 1,
+            Impact::Undecided => out.undecided += 1,
+        }
+    }
+    out
+}
+
+fn coverage(before: &Snapshot, after: &Snapshot) -> CoverageReport {
+    let of = |snapshot: &Snapshot| -> LineCoverage {
+        snapshot
+            .ledgers
+            .iter()
+            .map(fw_model::Ledger::coverage)
+            .fold(Coverage::default(), std::ops::Add::add)
+            .into()
+    };
+    CoverageReport {
+        before: of(before),
+        after: of(after),
+    }
+}
+
+/// Assumptions that hold for whole devices, of both sides.
+fn device_assumptions(before: &Snapshot, after: &Snapshot) -> Vec<AssumptionReport> {
+    let mut out: Vec<AssumptionReport> = [before, after]
+        .into_iter()
+        .flat_map(|s| s.devices.iter().map(move |d| (s, d)))
+        .flat_map(|(s, d)| {
+            d.assumptions
+                .iter()
+                .filter(|a| a.device_wide)
+                .map(move |a| assumption(s, Some(&d.name), a))
+        })
+        .collect();
+    out.sort();
+    out.dedup_by(|a, b| a.code == b.code && a.device == b.device && a.text == b.text);
+    out
+}
+
+/// The remarks of the parsers on both sides; a remark on a line that is the
+/// same on both sides comes once.
+#[must_use]
+pub fn diagnostics(before: &Snapshot, after: &Snapshot) -> Vec<DiagnosticReport> {
+    let of = |snapshot: &Snapshot, side: SideName| -> Vec<DiagnosticReport> {
+        snapshot
+            .diagnostics
+            .iter()
+            .map(|d| {
+                let (file, line, _) = place(snapshot, d.span);
+                DiagnosticReport {
+                    code: d.code.into(),
+                    severity: d.severity.as_str().into(),
+                    side: Some(side),
+                    file,
+                    line,
+                    message: d.message.clone(),
+                    effect: d.effect.as_str().into(),
+                }
+            })
+            .collect()
+    };
+    let mut out = of(after, SideName::After);
+    for one in of(before, SideName::Before) {
+        if !out
+            .iter()
+            .any(|o| o.code == one.code && o.message == one.message)
+        {
+            out.push(one);
+        }
+    }
+    out
+}
+
+/// Settings of devices that differ without regard to any flow.
+fn settings(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
+    let mut out = Vec::new();
+    for old in &before.devices {
+        let Some(new) = after.device(&old.name) else {
+            continue;
+        };
+        treatments(before, old, after, new, &mut out);
+        routes(before, old, after, new, &mut out);
+    }
+    out
+}
+
+fn treatments(
+    before: &Snapshot,
+    old: &Device,
+    after: &Snapshot,
+    new: &Device,
+    out: &mut Vec<Change>,
+) {
+    for (mine, theirs, snapshot, added) in [(old, new, before, false), (new, old, after, true)] {
+        for rule in &mine.treatments {
+            let kept = theirs.treatments.iter().any(|t| {
+                t.match_expr == rule.match_expr
+                    && t.treatment.kind == rule.treatment.kind
+                    && t.treatment.value == rule.treatment.value
+            });
+            if kept {
+                continue;
+            }
+            let partner = theirs.treatments.iter().find(|t| {
+                t.match_expr == rule.match_expr
+                    && t.treatment.kind == rule.treatment.kind
+                    && rule.treatment.kind != fw_model::TreatmentKind::Inspection
+            });
+            if partner.is_some() && !added {
+                continue;
+            }
+            let (file, line, _) = place(snapshot, rule.treatment.span);
+            let other = partner.map_or_else(|| "none".to_owned(), |p| p.treatment.value.clone());
+            let value = rule.treatment.value.clone();
+            let (was, is) = if added {
+                (other, value)
+            } else {
+                (value, other)
+            };
+            out.push(Change {
+                kind: rule.treatment.kind.as_str().into(),
+                before: was,
+                after: is,
+                severity: ChangeSeverity::Medium,
+                note: None,
+                device: Some(mine.name.clone()),
+                file,
+                line,
+            });
+        }
+    }
+}
+
+fn routes(before: &Snapshot, old: &Device, after: &Snapshot, new: &Device, out: &mut Vec<Change>) {
+    let equal = |a: &fw_model::Route, b: &fw_model::Route| {
+        a.vrf == b.vrf && a.prefix == b.prefix && a.next == b.next && a.metric == b.metric
+    };
+    let text = |r: &fw_model::Route| {
+        let next = match &r.next {
+            fw_model::NextHop::Interface(name, Some(gateway)) => format!("{name} via {gateway}"),
+            fw_model::NextHop::Interface(name, None) => name.clone(),
+            fw_model::NextHop::Gateway(gateway) => format!("via {gateway}"),
+            fw_model::NextHop::Discard => "discarded".into(),
+            fw_model::NextHop::Vrf(vrf) => format!("table {vrf}"),
+        };
+        format!("{} {next}", r.prefix)
+    };
+    for (mine, theirs, snapshot, added) in [(old, new, before, false), (new, old, after, true)] {
+        for route in &mine.routes {
+            if theirs.routes.iter().any(|r| equal(r, route)) {
+                continue;
+            }
+            let (file, line, _) = place(snapshot, route.span);
+            let (was, is) = if added {
+                ("none".to_owned(), text(route))
+            } else {
+                (text(route), "none".to_owned())
+            };
+            out.push(Change {
+                kind: "route".into(),
+                before: was,
+                after: is,
+                severity: ChangeSeverity::Medium,
+                note: None,
+                device: Some(mine.name.clone()),
+                file,
+                line,
+            });
+        }
+    }
+}
+
+/// Findings that belong to the comparison as a whole.
+fn findings(
+    before: &Snapshot,
+    after: &Snapshot,
+    flows: &[Flow],
+    reports: &[FlowReport],
+    options: &Options<'_>,
+) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for (flow, report) in flows.iter().zip(reports) {
+        let wrong = match flow.expect {
+            Expect::Allow => crate::report::FlowVerdict::Denied,
+            Expect::Deny => crate::report::FlowVerdict::Permitted,
+        };
+        if report.before == wrong && report.after == wrong && flow.companion_of.is_none() {
+            out.push(Finding {
+                code: "wrong-before-and-after".into(),
+                severity: ChangeSeverity::Medium,
+                message: format!(
+                    "flow `{}` expects {} and is {} on both sides",
+                    flow.id,
+                    report.expect,
+                    wrong.as_str()
+                ),
+                flow: Some(flow.id.clone()),
+                file: None,
+                line: None,
+            });
+        }
+    }
+    for snapshot in [after] {
+        for device in &snapshot.devices {
+            schedules(snapshot, device, options.now, options.horizon, &mut out);
+        }
+    }
+    for (one, other, word) in [(before, after, "removed"), (after, before, "added")] {
+        for device in &one.devices {
+            if other.device(&device.name).is_none() {
+                out.push(Finding {
+                    code: format!("device-{word}"),
+                    severity: ChangeSeverity::Medium,
+                    message: format!("device `{}` is {word}", device.name),
+                    flow: None,
+                    file: None,
+                    line: None,
+                });
+            }
+        }
+    }
+    out
+}
+
+/// Rules whose schedule starts or ends within the horizon.
+fn schedules(
+    snapshot: &Snapshot,
+    device: &Device,
+    now: CivilMinute,
+    until: CivilMinute,
+    out: &mut Vec<Finding>,
+) {
+    for filter in &device.filters {
+        for rule in &filter.rules {
+            rule.match_expr.walk(&mut |part| {
+                let MatchExpr::Schedule(schedule) = part else {
+                    return;
+                };
+                for at in schedule.changes(now, until) {
+                    let (file, line, _) = place(snapshot, rule.span);
+                    let turns = if schedule.active(at) {
+                        "starts"
+                    } else {
+                        "ends"
+                    };
+                    out.push(Finding {
+                        code: "schedule-changes".into(),
+                        severity: ChangeSeverity::Medium,
+                        message: format!(
+                            "rule {} of {} {turns} to apply at {} (schedule `{}`)",
+                            rule.name,
+                            filter.name,
+                            civil(at),
+                            schedule.name
+                        ),
+                        flow: None,
+                        file,
+                        line,
+                    });
+                }
+            });
+        }
+    }
+}
+
+/// True if any rule in use depends on the time.
+fn judged_by_time(snapshot: &Snapshot) -> bool {
+    snapshot
+        .devices
+        .iter()
+        .flat_map(|d| &d.filters)
+        .flat_map(|f| &f.rules)
+        .any(|r| {
+            let mut found = false;
+            r.match_expr
+                .walk(&mut |part| found |= matches!(part, MatchExpr::Schedule(_)));
+            found
+        })
+}
+
+/// A civil minute as `YYYY-MM-DD HH:MM`.
+#[must_use]
+pub fn civil(minute: CivilMinute) -> String {
+    let (days, of_day) = (minute.div_euclid(24 * 60), minute.rem_euclid(24 * 60));
+    // Days to civil date, counting years from March so that the leap day is
+    // the last of a year.
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}",
+        of_day / 60,
+        of_day % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn civil_dates() {
+        assert_eq!(civil(0), "1970-01-01 00:00");
+        assert_eq!(civil(-1), "1969-12-31 23:59");
+        // 2024-02-29 is day 19782.
+        assert_eq!(civil(19_782 * 1440 + 61), "2024-02-29 01:01");
+        assert_eq!(civil(19_783 * 1440), "2024-03-01 00:00");
+    }
+}

@@ -1,0 +1,383 @@
+//! The symbolic engine against the concrete reference.
+//!
+//! [`check`] follows many regions of packets symbolically, picks packets from
+//! them (ends of ranges, their neighbours, random ones), and has
+//! [`fw_model::evaluate`] follow each of them rule by rule. The two must agree
+//! on what becomes of the packet, on how it is translated, and on its reply.
+
+use crate::graph::device::Query;
+use crate::graph::network::Entry;
+use crate::graph::{Disposition, Outcome, Piece, Side};
+use crate::packet_set::product::DIMS;
+use crate::packet_set::{Assumed, Product};
+use fw_model::evaluate::{Context, Journey, evaluate, evaluate_reply};
+use fw_model::packet::{ConnectionState, tcp_flags};
+use fw_model::{Condition, ConditionKind, Device, Family, IntervalSet, MatchExpr};
+use rustc_hash::FxHasher;
+use std::cell::Cell;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// A small generator of pseudo-random numbers with a fixed seed (SplitMix64).
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// Starts a sequence.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `n`; 0 if `n` is 0.
+    pub const fn below(&mut self, n: usize) -> usize {
+        if n == 0 {
+            0
+        } else {
+            (self.next() % n as u64) as usize
+        }
+    }
+
+    fn wide(&mut self) -> u128 {
+        (u128::from(self.next()) << 64) | u128::from(self.next())
+    }
+
+    fn pick<'t, T>(&mut self, from: &'t [T]) -> Option<&'t T> {
+        from.get(self.below(from.len()))
+    }
+}
+
+/// How much was compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Checked {
+    /// Packets that were compared.
+    pub packets: usize,
+    /// Of these, packets that pass.
+    pub permitted: usize,
+    /// Of these, packets whose branch depends on undecidable conditions.
+    pub conditional: usize,
+}
+
+/// Compares on at least `packets` packets through one device.
+///
+/// # Errors
+/// A description of the first packet on which the two differ.
+pub fn check(side: &Side<'_>, number: usize, packets: usize, seed: u64) -> Result<Checked, String> {
+    let Some(here) = side.devices.get(number) else {
+        return Err("no such device".into());
+    };
+    let mut random = Random::new(seed);
+    let pools = [Family::V4, Family::V6].map(|family| Landmarks::of(here.device, family));
+    let mut out = Checked::default();
+    let mut rounds = 0;
+    while out.packets < packets && rounds < packets {
+        rounds += 1;
+        let [v4, v6] = &pools;
+        let landmarks = if rounds % 4 == 0 { v6 } else { v4 };
+        round(side, number, landmarks, &mut random, &mut out)?;
+    }
+    Ok(out)
+}
+
+/// Values at which the rules of a device tell packets apart, one list a
+/// dimension.
+struct Landmarks {
+    family: Family,
+    values: [Vec<u128>; 4],
+    sets: [Vec<IntervalSet>; 4],
+}
+
+impl Landmarks {
+    fn of(device: &Device, family: Family) -> Self {
+        let mut sets: [Vec<IntervalSet>; 4] = Default::default();
+        let mut add = |at: usize, set: &IntervalSet| {
+            if let Some(list) = sets.get_mut(at)
+                && !set.is_empty()
+            {
+                list.push(set.clone());
+            }
+        };
+        for rule in device.filters.iter().flat_map(|f| &f.rules) {
+            rule.match_expr.walk(&mut |part| match part {
+                MatchExpr::Source(set) => add(0, set.family(family)),
+                MatchExpr::Destination(set) => add(1, set.family(family)),
+                MatchExpr::Service(set) => {
+                    for term in set.terms() {
+                        add(2, &term.service);
+                        add(3, &term.source_ports);
+                    }
+                }
+                _ => {}
+            });
+        }
+        for net in device.interfaces.iter().flat_map(|i| &i.addresses) {
+            let set = fw_model::AddressSet::prefix(*net);
+            add(0, set.family(family));
+            add(1, set.family(family));
+        }
+        for net in device.routes.iter().map(|r| r.prefix) {
+            let set = fw_model::AddressSet::prefix(net);
+            add(0, set.family(family));
+            add(1, set.family(family));
+        }
+        let mut values: [Vec<u128>; 4] = Default::default();
+        for ((list, sets), dim) in values.iter_mut().zip(&sets).zip(DIMS) {
+            let max = dim.max(family);
+            list.extend([0, max]);
+            for &(low, high) in sets.iter().flat_map(IntervalSet::ranges) {
+                list.extend([
+                    low,
+                    high,
+                    low.saturating_sub(1),
+                    high.saturating_add(1).min(max),
+                ]);
+            }
+            list.sort_unstable();
+            list.dedup();
+        }
+        Self {
+            family,
+            values,
+            sets,
+        }
+    }
+}
+
+fn round(
+    side: &Side<'_>,
+    number: usize,
+    landmarks: &Landmarks,
+    random: &mut Random,
+    out: &mut Checked,
+) -> Result<(), String> {
+    let Some(here) = side.devices.get(number) else {
+        return Ok(());
+    };
+    let interfaces = here.feasible_interfaces();
+    let Some(ingress) = random.pick(interfaces).cloned() else {
+        return Ok(());
+    };
+    let family = landmarks.family;
+    let mut region = Product::everything(family);
+    for ((slot, sets), dim) in region.sets.iter_mut().zip(&landmarks.sets).zip(DIMS) {
+        let max = dim.max(family);
+        let set = match random.below(5) {
+            0 | 1 => random.pick(sets).cloned(),
+            2 => {
+                let (a, b) = (random.wide() % (max / 2 + 1), random.wide() % (max / 2 + 1));
+                Some(IntervalSet::range(a, a.saturating_add(b).min(max)))
+            }
+            _ => None,
+        };
+        if let Some(set) = set {
+            *slot = Arc::new(set);
+        }
+    }
+    // An egress that the routes need not tell, now and then.
+    let egress = if random.below(2) == 0 {
+        random.pick(interfaces).cloned()
+    } else {
+        None
+    };
+    let journey = match random.below(6) {
+        0 => Journey::ToDevice,
+        1 => Journey::FromDevice,
+        _ => Journey::Through,
+    };
+    let from = (journey != Journey::FromDevice).then_some(ingress);
+    let query = Query {
+        journey,
+        application: None,
+        user: None,
+        egress: egress.as_deref(),
+        replies: true,
+        budget: Cell::default(),
+    };
+    let entry = Entry {
+        device: number,
+        ingress: from.clone(),
+        piece: Piece::entering(family, &region, Assumed::default()),
+    };
+    let outcomes = side.follow(entry, Some(number), &query);
+    let salt = random.next();
+    for _ in 0..64 {
+        let Some(point) = pick_packet(&region, landmarks, random) else {
+            continue;
+        };
+        compare(
+            side,
+            here.device,
+            &Case {
+                family,
+                point,
+                ingress: from.as_deref(),
+                egress: egress.as_deref(),
+                journey,
+                salt,
+            },
+            &outcomes,
+            out,
+        )?;
+    }
+    Ok(())
+}
+
+/// A packet of a region: an end of a range, a landmark, or anything.
+fn pick_packet(region: &Product, landmarks: &Landmarks, random: &mut Random) -> Option<[u128; 4]> {
+    let mut point = [0u128; 4];
+    for ((slot, set), values) in point.iter_mut().zip(&region.sets).zip(&landmarks.values) {
+        let &(low, high) = random.pick(set.ranges())?;
+        *slot = match random.below(4) {
+            0 => low,
+            1 => high,
+            2 => {
+                let width = (high - low).saturating_add(1);
+                low + random.wide() % width
+            }
+            _ => match random.pick(values) {
+                Some(&value) if set.contains(value) => value,
+                _ => low,
+            },
+        };
+    }
+    let [a, b, service, port] = point;
+    // Packets of protocols without ports have none.
+    let protocol = u8::try_from(service >> 16).ok()?;
+    let ports = fw_model::service::has_ports(protocol);
+    let service = if ports || fw_model::service::is_icmp(protocol) {
+        service
+    } else {
+        service & !0xffff
+    };
+    let point = [a, b, service, if ports { port } else { 0 }];
+    region.contains(point).then_some(point)
+}
+
+struct Case<'c> {
+    family: Family,
+    point: [u128; 4],
+    ingress: Option<&'c str>,
+    egress: Option<&'c str>,
+    journey: Journey,
+    salt: u64,
+}
+
+fn compare(
+    side: &Side<'_>,
+    device: &Device,
+    case: &Case<'_>,
+    outcomes: &[Outcome],
+    out: &mut Checked,
+) -> Result<(), String> {
+    let Some(packet) = crate::describe::packet(case.family, case.point) else {
+        return Ok(());
+    };
+    // Conditions hold or not by their key, the same for both.
+    let holds = |condition: &Condition| {
+        let mut hasher = FxHasher::default();
+        condition.key.hash(&mut hasher);
+        case.salt.hash(&mut hasher);
+        hasher.finish() & 4 == 0
+    };
+    let mut paths = false;
+    let truth = |variable: u32| {
+        side.conditions
+            .condition(variable)
+            .is_some_and(|c| holds(&c))
+    };
+    let holding: Vec<&Outcome> = outcomes
+        .iter()
+        .filter(|o| o.piece.entered().contains(case.point))
+        .collect();
+    for outcome in &holding {
+        paths |= outcome
+            .piece
+            .assumed
+            .variables()
+            .filter_map(|v| side.conditions.condition(v))
+            .any(|c| {
+                c.kind == ConditionKind::Path
+                    || c.key.starts_with("choice of")
+                    || c.key.starts_with("translated: ")
+                    || c.key.starts_with("original ")
+            });
+    }
+    if paths {
+        // Which way, or which address of a pool, is not the packet's doing.
+        return Ok(());
+    }
+    let matching: Vec<&&Outcome> = holding
+        .iter()
+        .filter(|o| o.piece.assumed.satisfied(&truth))
+        .collect();
+    let [outcome] = matching.as_slice() else {
+        return Err(format!(
+            "{packet}: {} outcomes hold it, {} without regard to conditions",
+            matching.len(),
+            holding.len()
+        ));
+    };
+    let context = Context {
+        journey: case.journey,
+        ingress: case.ingress,
+        egress: case.egress,
+        state: ConnectionState::New,
+        tcp_flags: tcp_flags::SYN,
+        now: side.now,
+        application: None,
+        user: None,
+        holds: &holds,
+    };
+    let evaluation = evaluate(device, packet, &context);
+    let local = case.journey == Journey::Through
+        && evaluation.local
+        && evaluation.translated.destination == packet.destination
+        && evaluation.disposition != fw_model::evaluate::Disposition::Denied;
+    if outcome.disposition == Disposition::Local
+        || local
+        || outcome.disposition == Disposition::Exhausted
+    {
+        return Ok(());
+    }
+    let forward = evaluation.disposition == fw_model::evaluate::Disposition::Permitted;
+    let concrete = forward
+        && evaluate_reply(device, &evaluation, &context)
+            == fw_model::evaluate::Disposition::Permitted;
+    out.packets += 1;
+    out.permitted += usize::from(concrete);
+    out.conditional += usize::from(!outcome.piece.assumed.is_empty());
+    if concrete != outcome.disposition.passes() {
+        return Err(format!(
+            "{packet} in {:?} out {:?} {:?}: the engine says {:?} by {:?}, rule by rule it is {:?} (reply considered: {concrete}) by {:?}",
+            case.ingress,
+            case.egress,
+            case.journey,
+            outcome.disposition,
+            outcome.visits.last(),
+            evaluation.disposition,
+            evaluation.steps.last(),
+        ));
+    }
+    if concrete && let Some(crossing) = outcome.crossings.first() {
+        let seen = outcome.piece.product(&crossing.translated);
+        let arrives = crate::describe::field_values(&evaluation.translated);
+        let [source, destination, ..] = arrives;
+        let [sources, destinations, ..] = &seen.sets;
+        if !sources.contains(source) || !destinations.contains(destination) {
+            return Err(format!(
+                "{packet}: the engine does not expect it to leave as {}",
+                evaluation.translated
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! One flow through one snapshot, step by step.
+
+use crate::describe::{action_text, assumption, decider, place, reasons, regions};
+use crate::graph::{Disposition, Outcome, Side};
+use crate::impact::{diagnostics, tool};
+use crate::options::Options;
+use crate::packet_set::ConditionTable;
+use crate::report::{
+    AssumptionReport, FlowVerdict, Side as SideName, TRACE_SCHEMA, TracePath, TraceReport,
+    TraceStep,
+};
+use crate::verdict::{Comparison, usual_ports};
+use fw_model::{Flow, Snapshot, StageKind};
+
+/// Follows the packets of `flow` through a snapshot.
+#[must_use]
+pub fn trace(snapshot: &Snapshot, flow: &Flow, options: &Options<'_>) -> TraceReport {
+    let conditions = ConditionTable::default();
+    let side = Side::new(snapshot, &conditions, options.now);
+    let comparison = Comparison::new(&side, &side);
+    let judgement = comparison.judge(flow);
+    let verdict = judgement.verdict(|p| p.after);
+    let usual = usual_ports(flow);
+    let mut paths: Vec<TracePath> = Vec::new();
+    let mut products: Vec<(fw_model::Family, Vec<crate::packet_set::Product>)> = Vec::new();
+    let mut assumptions: Vec<AssumptionReport> = Vec::new();
+    for joint in &judgement.joints {
+        let outcome = &joint.after;
+        let steps = steps(&side, outcome);
+        let why = reasons(&side, SideName::After, "", &joint.assumed);
+        let word = match outcome.disposition {
+            Disposition::Permitted | Disposition::Local => FlowVerdict::Permitted,
+            Disposition::Exhausted => FlowVerdict::Undecided,
+            _ => FlowVerdict::Denied,
+        };
+        let known = paths.iter().zip(&products).position(|(p, q)| {
+            p.steps == steps && p.verdict == word && p.reasons == why && q.0 == joint.family
+        });
+        match known.and_then(|at| products.get_mut(at)) {
+            Some((_, list)) => list.push(joint.product.clone()),
+            None => {
+                paths.push(TracePath {
+                    regions: Vec::new(),
+                    verdict: word,
+                    reasons: why,
+                    steps,
+                });
+                products.push((joint.family, vec![joint.product.clone()]));
+            }
+        }
+        for crossing in &outcome.crossings {
+            if let Some(here) = side.devices.get(crossing.device) {
+                for a in here.device.assumptions.iter().filter(|a| a.device_wide) {
+                    assumptions.push(assumption(snapshot, Some(&here.device.name), a));
+                }
+            }
+        }
+        for visit in &outcome.visits {
+            if let Some((rule, _)) = decider(&side, visit)
+                && let Some(a) = &rule.assumption
+            {
+                let name = side
+                    .devices
+                    .get(visit.device)
+                    .map(|d| d.device.name.as_str());
+                assumptions.push(assumption(snapshot, name, a));
+            }
+        }
+    }
+    for (path, (family, list)) in paths.iter_mut().zip(products) {
+        path.regions = regions(family, list, &usual);
+    }
+    if judgement.some_stay {
+        assumptions.push(AssumptionReport {
+            code: "does-not-cross".into(),
+            text: "packets within one subnet, or of the device itself, cross no device and are left out".into(),
+            device: None,
+            file: None,
+            line: None,
+        });
+    }
+    assumptions.sort();
+    assumptions.dedup();
+    let exit_code = match verdict {
+        FlowVerdict::Permitted => 0,
+        FlowVerdict::Denied => 14,
+        FlowVerdict::Partial => 13,
+        FlowVerdict::Undecided => 12,
+    };
+    TraceReport {
+        schema: TRACE_SCHEMA.into(),
+        tool: tool(options),
+        inputs: options.inputs.clone(),
+        verdict,
+        exit_code,
+        paths,
+        assumptions,
+        diagnostics: diagnostics(snapshot, snapshot),
+    }
+}
+
+/// The steps of an outcome: for each device the way in, every stage that had
+/// something to say, the route and the way out; then the reply.
+fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
+    let mut out = Vec::new();
+    let snapshot = side.snapshot;
+    let step = |device: usize, kind: &str, text: String, span| {
+        let (file, line, line_text) = place(snapshot, span);
+        TraceStep {
+            device: side
+                .devices
+                .get(device)
+                .map_or_else(String::new, |d| d.device.name.clone()),
+            kind: kind.into(),
+            text,
+            filter: None,
+            rule: None,
+            file,
+            line,
+            line_text,
+        }
+    };
+    let visit_step = |visit: &crate::graph::Visit| -> Option<TraceStep> {
+        let (rule, filter) = decider(side, visit)?;
+        let implicit_pass = rule.span.is_none() && visit.act == crate::graph::journey::Act::Permit;
+        if implicit_pass && visit.kind == StageKind::Nat {
+            return None;
+        }
+        let kind = match (visit.reply, visit.kind) {
+            (true, _) => "return",
+            (false, StageKind::Nat) => "translation",
+            (false, StageKind::Policy) => "policy",
+        };
+        let mut one = step(
+            visit.device,
+            kind,
+            format!(
+                "{} by {}",
+                action_text(&rule.action, visit.act),
+                visit.stage
+            ),
+            rule.span,
+        );
+        one.filter = Some(filter.to_owned());
+        one.rule = Some(rule.name.clone());
+        Some(one)
+    };
+    for crossing in &outcome.crossings {
+        if let Some(ingress) = &crossing.ingress {
+            out.push(step(
+                crossing.device,
+                "ingress",
+                format!("enters by {ingress}"),
+                None,
+            ));
+        }
+        let here = outcome
+            .visits
+            .iter()
+            .filter(|v| v.device == crossing.device && !v.reply);
+        let (nat, policy): (Vec<_>, Vec<_>) = here.partition(|v| v.kind == StageKind::Nat);
+        out.extend(nat.into_iter().filter_map(visit_step));
+        let translated = outcome.piece.product(&crossing.translated);
+        let original = outcome.piece.product(&crossing.original);
+        if translated != original {
+            let family = outcome.piece.family;
+            let words = regions(family, vec![translated], &fw_model::IntervalSet::new());
+            if let Some(first) = words.first() {
+                out.push(step(
+                    crossing.device,
+                    "translated",
+                    format!(
+                        "now {} -> {} {}{}",
+                        first.src,
+                        first.dst,
+                        first.proto,
+                        first
+                            .dst_port
+                            .as_ref()
+                            .map_or_else(String::new, |p| format!("/{p}"))
+                    ),
+                    None,
+                ));
+            }
+        }
+        match (&crossing.egress, &outcome.disposition) {
+            (Some(egress), _) => {
+                let via = crossing
+                    .gateway
+                    .map_or_else(String::new, |g| format!(" via {g}"));
+                out.push(step(
+                    crossing.device,
+                    "route",
+                    format!("to {egress}{via}"),
+                    crossing.route,
+                ));
+            }
+            (None, Disposition::Unrouted) => {
+                out.push(step(crossing.device, "route", "no route".into(), None));
+            }
+            (None, Disposition::Discarded(span)) => {
+                out.push(step(crossing.device, "route", "null route".into(), *span));
+            }
+            (None, _) => {}
+        }
+        out.extend(policy.into_iter().filter_map(visit_step));
+    }
+    out.extend(
+        outcome
+            .visits
+            .iter()
+            .filter(|v| v.reply)
+            .filter_map(visit_step),
+    );
+    out
+}

@@ -1,0 +1,510 @@
+//! The verdict on one flow: both sides on exactly the same packets.
+
+use crate::describe::place;
+use crate::graph::device::Query;
+use crate::graph::{Disposition, Outcome, Side};
+use crate::packet_set::{Assumed, Budget, Product};
+use crate::report::{FlowVerdict, Reason, Side as SideName};
+use fw_model::evaluate::Journey;
+use fw_model::{AddressSet, Endpoint, Family, Flow, IntervalSet};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// Packets with one outcome on each side.
+#[derive(Clone, Debug)]
+pub struct Joint {
+    /// Their family.
+    pub family: Family,
+    /// The packets as they enter.
+    pub product: Product,
+    /// On this branch of undecidable conditions.
+    pub assumed: Assumed,
+    /// What becomes of them before the change.
+    pub before: Arc<Outcome>,
+    /// What becomes of them after it.
+    pub after: Arc<Outcome>,
+}
+
+/// Whether packets pass on a side: `None` if that cannot be told.
+type Passes = Option<bool>;
+
+/// Packets whose verdicts are the same on all branches, or cannot be decided.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Their family.
+    pub family: Family,
+    /// The packets.
+    pub product: Product,
+    /// Passes before.
+    pub before: Passes,
+    /// Passes after.
+    pub after: Passes,
+    /// The difference.
+    pub difference: Difference,
+    /// The joints that it is part of, by position.
+    pub members: Vec<usize>,
+}
+
+/// The difference for some packets.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Difference {
+    /// None, decided or not.
+    None,
+    /// They do not pass any more.
+    Lost,
+    /// They pass now.
+    Gained,
+    /// It cannot be told.
+    Undecided,
+}
+
+/// Everything that is found out about a flow.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    /// All parts of the flow that cross something.
+    pub joints: Vec<Joint>,
+    /// The same packets, by verdict.
+    pub cells: Vec<Part>,
+    /// Some packets of the flow cross no device.
+    pub some_stay: bool,
+}
+
+impl Judgement {
+    /// The verdict on a side.
+    #[must_use]
+    pub fn verdict(&self, passes: impl Fn(&Part) -> Passes) -> FlowVerdict {
+        let (mut some, mut not) = (false, false);
+        for cell in &self.cells {
+            match passes(cell) {
+                None => return FlowVerdict::Undecided,
+                Some(true) => some = true,
+                Some(false) => not = true,
+            }
+        }
+        match (some, not) {
+            (_, false) => FlowVerdict::Permitted,
+            (false, true) => FlowVerdict::Denied,
+            (true, true) => FlowVerdict::Partial,
+        }
+    }
+
+    /// The packets with a difference, a family.
+    #[must_use]
+    pub fn products(&self, difference: Difference) -> Vec<(Family, Vec<Product>)> {
+        [Family::V4, Family::V6]
+            .into_iter()
+            .map(|family| {
+                let products: Vec<Product> = self
+                    .cells
+                    .iter()
+                    .filter(|c| c.family == family && c.difference == difference)
+                    .map(|c| c.product.clone())
+                    .collect();
+                (family, products)
+            })
+            .filter(|(_, products)| !products.is_empty())
+            .collect()
+    }
+
+    /// True if some packets have this difference.
+    #[must_use]
+    pub fn has(&self, difference: Difference) -> bool {
+        self.cells.iter().any(|c| c.difference == difference)
+    }
+}
+
+/// The two sides, and which devices differ in a way that is not understood.
+pub struct Comparison<'s, 'a> {
+    /// Before the change.
+    pub before: &'s Side<'a>,
+    /// After it.
+    pub after: &'s Side<'a>,
+    /// Names of devices with lines on one side only that are not understood
+    /// and may affect anything.
+    pub opaque_devices: FxHashSet<String>,
+}
+
+impl<'s, 'a> Comparison<'s, 'a> {
+    /// Compares two sides that share their conditions.
+    #[must_use]
+    pub fn new(before: &'s Side<'a>, after: &'s Side<'a>) -> Self {
+        let mut opaque_devices = FxHashSet::default();
+        for (one, other) in [(before, after), (after, before)] {
+            for here in &one.devices {
+                let known: FxHashSet<&str> = other
+                    .snapshot
+                    .device(&here.device.name)
+                    .map(|d| d.opaque_lines.iter().map(|l| l.key.as_str()).collect())
+                    .unwrap_or_default();
+                if here
+                    .device
+                    .opaque_lines
+                    .iter()
+                    .any(|l| !known.contains(l.key.as_str()))
+                {
+                    opaque_devices.insert(here.device.name.clone());
+                }
+            }
+        }
+        Self {
+            before,
+            after,
+            opaque_devices,
+        }
+    }
+
+    /// Judges a flow.
+    #[must_use]
+    pub fn judge(&self, flow: &Flow) -> Judgement {
+        let mut out = Judgement::default();
+        for (family, product) in products(self.before, flow) {
+            for before in run(self.before, flow, family, &product, &Assumed::default()) {
+                let entered = before.piece.entered();
+                let assumed = before.piece.assumed.clone();
+                let before = Arc::new(before);
+                for after in run(self.after, flow, family, &entered, &assumed) {
+                    if before.disposition == Disposition::Local
+                        && after.disposition == Disposition::Local
+                    {
+                        out.some_stay = true;
+                        continue;
+                    }
+                    out.joints.push(Joint {
+                        family,
+                        product: after.piece.entered(),
+                        assumed: after.piece.assumed.clone(),
+                        before: Arc::clone(&before),
+                        after: Arc::new(after),
+                    });
+                }
+            }
+        }
+        out.cells = self.parts(&out.joints);
+        out
+    }
+
+    /// The lines that are not understood and stand on one side only, of the
+    /// devices that a flow crosses.
+    #[must_use]
+    pub fn opaque_reasons(&self, judgement: &Judgement) -> Vec<Reason> {
+        let mut crossed: FxHashSet<&str> = FxHashSet::default();
+        for joint in &judgement.joints {
+            for (side, outcome) in [(self.before, &joint.before), (self.after, &joint.after)] {
+                for crossing in &outcome.crossings {
+                    if let Some(here) = side.devices.get(crossing.device) {
+                        crossed.insert(&here.device.name);
+                    }
+                }
+            }
+        }
+        let mut out = Vec::new();
+        for (one, other, name) in [
+            (self.before, self.after, SideName::Before),
+            (self.after, self.before, SideName::After),
+        ] {
+            for here in &one.devices {
+                if !crossed.contains(here.device.name.as_str()) {
+                    continue;
+                }
+                let known = other.snapshot.device(&here.device.name);
+                for line in &here.device.opaque_lines {
+                    if known.is_some_and(|d| d.opaque_lines.iter().any(|l| l.key == line.key)) {
+                        continue;
+                    }
+                    let (file, number, line_text) = place(one.snapshot, Some(line.span));
+                    out.push(Reason {
+                        side: name,
+                        device: here.device.name.clone(),
+                        text: format!("`{}` is not understood and may affect this flow", line.key),
+                        file,
+                        line: number,
+                        start: Some(line.span.start),
+                        end: Some(line.span.end),
+                        line_text,
+                    });
+                }
+            }
+        }
+        out
+    }
+
+    fn touches_opaque(&self, joint: &Joint) -> bool {
+        if self.opaque_devices.is_empty() {
+            return false;
+        }
+        let on = |side: &Side<'_>, outcome: &Outcome| {
+            outcome.crossings.iter().any(|c| {
+                side.devices
+                    .get(c.device)
+                    .is_some_and(|d| self.opaque_devices.contains(&d.device.name))
+            })
+        };
+        on(self.before, &joint.before) || on(self.after, &joint.after)
+    }
+
+    /// Brings branches of undecidable conditions together again.
+    #[must_use]
+    pub fn parts(&self, joints: &[Joint]) -> Vec<Part> {
+        let mut out = Vec::new();
+        let mut open: Vec<(Family, Product, Vec<usize>)> = Vec::new();
+        let mut same: FxHashMap<(Family, Product), usize> = FxHashMap::default();
+        for (at, joint) in joints.iter().enumerate() {
+            if joint.assumed.is_empty() {
+                out.push(self.cell(joints, joint.family, joint.product.clone(), vec![at]));
+            } else if let Some(slot) = same
+                .get(&(joint.family, joint.product.clone()))
+                .and_then(|&slot| open.get_mut(slot))
+            {
+                slot.2.push(at);
+            } else {
+                same.insert((joint.family, joint.product.clone()), open.len());
+                open.push((joint.family, joint.product.clone(), vec![at]));
+            }
+        }
+        for (family, product, members) in refine(open) {
+            out.push(self.cell(joints, family, product, members));
+        }
+        out
+    }
+
+    fn cell(
+        &self,
+        joints: &[Joint],
+        family: Family,
+        product: Product,
+        members: Vec<usize>,
+    ) -> Part {
+        let mut all: Vec<(Passes, Passes)> = Vec::new();
+        let mut opaque = false;
+        for joint in members.iter().filter_map(|&m| joints.get(m)) {
+            opaque |= self.touches_opaque(joint);
+            let pair = (passes(&joint.before), passes(&joint.after));
+            if !all.contains(&pair) {
+                all.push(pair);
+            }
+        }
+        let agreed = |side: fn(&(Passes, Passes)) -> Passes| {
+            let mut values = all.iter().map(side);
+            let first = values.next().flatten();
+            if values.all(|v| v == first) {
+                first
+            } else {
+                None
+            }
+        };
+        let (before, mut after) = (agreed(|p| p.0), agreed(|p| p.1));
+        let mut difference = match all.as_slice() {
+            [(Some(true), Some(false))] => Difference::Lost,
+            [(Some(false), Some(true))] => Difference::Gained,
+            pairs if pairs.iter().all(|(b, a)| b.is_some() && b == a) => Difference::None,
+            _ => Difference::Undecided,
+        };
+        if opaque {
+            difference = Difference::Undecided;
+            after = None;
+        }
+        Part {
+            family,
+            product,
+            before,
+            after,
+            difference,
+            members,
+        }
+    }
+}
+
+fn passes(outcome: &Outcome) -> Passes {
+    match outcome.disposition {
+        Disposition::Exhausted => None,
+        // Packets that need not cross a device arrive.
+        Disposition::Permitted | Disposition::Local => Some(true),
+        _ => Some(false),
+    }
+}
+
+/// More branches than this are not brought together; their packets are
+/// undecided where the branches disagree pairwise.
+const REFINE_LIMIT: usize = 4096;
+
+/// Splits overlapping products into disjoint cells, each with all members
+/// that hold it.
+fn refine(open: Vec<(Family, Product, Vec<usize>)>) -> Vec<(Family, Product, Vec<usize>)> {
+    let mut cells: Vec<(Family, Product, Vec<usize>)> = Vec::new();
+    for (family, product, members) in open {
+        let mut rest = vec![product];
+        let mut next = Vec::with_capacity(cells.len() + 1);
+        for (cell_family, cell, held) in cells {
+            if cell_family != family || !rest.iter().any(|r| r.meets(&cell)) {
+                next.push((cell_family, cell, held));
+                continue;
+            }
+            let mut outside = vec![cell.clone()];
+            for part in &rest {
+                if let Some(both) = cell.intersect(part) {
+                    let mut joined = held.clone();
+                    joined.extend_from_slice(&members);
+                    outside = outside.iter().flat_map(|o| o.subtract(&both)).collect();
+                    next.push((family, both, joined));
+                }
+            }
+            rest = rest.iter().flat_map(|r| r.subtract(&cell)).collect();
+            next.extend(outside.into_iter().map(|o| (family, o, held.clone())));
+        }
+        next.extend(rest.into_iter().map(|r| (family, r, members.clone())));
+        cells = next;
+        if cells.len() > REFINE_LIMIT {
+            break;
+        }
+    }
+    cells
+}
+
+/// The packets of a flow as products.
+#[must_use]
+pub fn products(side: &Side<'_>, flow: &Flow) -> Vec<(Family, Product)> {
+    let addresses = |end: &Endpoint| match end {
+        Endpoint::Addresses(set) => set.clone(),
+        Endpoint::Zone(_) => AddressSet::any(),
+        Endpoint::Device(name) => {
+            let own = side
+                .snapshot
+                .device(name)
+                .filter(|d| d.interfaces_complete)
+                .map(fw_model::Device::own_addresses)
+                .unwrap_or_default();
+            if own.is_empty() {
+                AddressSet::any()
+            } else {
+                own
+            }
+        }
+    };
+    let (from, to) = (addresses(&flow.from), addresses(&flow.to));
+    let mut out = Vec::new();
+    for family in [Family::V4, Family::V6] {
+        let (from, to) = (from.family(family), to.family(family));
+        if from.is_empty() || to.is_empty() {
+            continue;
+        }
+        let mut terms: Vec<Product> = Vec::new();
+        for term in flow.services.terms() {
+            let product = Product {
+                sets: [
+                    Arc::new(from.clone()),
+                    Arc::new(to.clone()),
+                    Arc::new(term.service.clone()),
+                    Arc::new(term.source_ports.clone()),
+                ],
+            };
+            // Terms may overlap; packets are judged once.
+            let fresh = crate::packet_set::product::subtract_all(vec![product], &terms);
+            terms.extend(fresh);
+        }
+        out.extend(terms.into_iter().map(|t| (family, t)));
+    }
+    out
+}
+
+/// The source ports that a flow's regions need not mention.
+#[must_use]
+pub fn usual_ports(flow: &Flow) -> IntervalSet {
+    flow.services
+        .terms()
+        .iter()
+        .filter(|t| {
+            fw_model::service::by_protocol(&t.service)
+                .iter()
+                .any(|p| fw_model::service::has_ports(p.0))
+        })
+        .fold(IntervalSet::new(), |all, t| all.union(&t.source_ports))
+}
+
+/// Follows packets of a flow on one side.
+#[must_use]
+pub fn run(
+    side: &Side<'_>,
+    flow: &Flow,
+    family: Family,
+    product: &Product,
+    assumed: &Assumed,
+) -> Vec<Outcome> {
+    let to_device = match &flow.to {
+        Endpoint::Device(name) => Some(name.as_str()),
+        _ => None,
+    };
+    let from_device = match &flow.from {
+        Endpoint::Device(name) => Some(name.as_str()),
+        _ => None,
+    };
+    let only_name = flow.device.as_deref().or(to_device).or(from_device);
+    let only = only_name.and_then(|n| side.devices.iter().position(|d| d.device.name == n));
+    let mut out = Vec::new();
+    if only_name.is_some() && only.is_none() {
+        // The device is not there on this side: nothing to go through.
+        return vec![stay(
+            family,
+            product.clone(),
+            assumed,
+            Disposition::Unrouted,
+        )];
+    }
+    let journey = if to_device.is_some() {
+        Journey::ToDevice
+    } else if from_device.is_some() {
+        Journey::FromDevice
+    } else {
+        Journey::Through
+    };
+    let zone = |end: &Endpoint| match end {
+        Endpoint::Zone(name) => Some(name.clone()),
+        _ => None,
+    };
+    let ingress = flow.ingress.clone().or_else(|| zone(&flow.from));
+    let egress = flow.egress.clone().or_else(|| zone(&flow.to));
+    let query = Query {
+        journey,
+        application: flow.application.as_deref(),
+        user: flow.user.as_ref().map(Option::as_deref),
+        egress: egress.as_deref(),
+        replies: flow.check_return,
+        budget: Cell::new(Budget::default()),
+    };
+    let parts = if journey == Journey::Through {
+        let (crossing, staying) = side.crossing_part(family, product, only);
+        out.extend(
+            staying
+                .into_iter()
+                .map(|p| stay(family, p, assumed, Disposition::Local)),
+        );
+        crossing
+    } else {
+        vec![product.clone()]
+    };
+    for part in parts {
+        if journey == Journey::FromDevice {
+            let Some(device) = only else { continue };
+            let entry = crate::graph::network::Entry {
+                device,
+                ingress: None,
+                piece: crate::graph::Piece::entering(family, &part, assumed.clone()),
+            };
+            out.extend(side.follow(entry, only, &query));
+            continue;
+        }
+        for entry in side.entries(family, &part, ingress.as_deref(), only, assumed) {
+            out.extend(side.follow(entry, only, &query));
+        }
+    }
+    out
+}
+
+fn stay(family: Family, product: Product, assumed: &Assumed, disposition: Disposition) -> Outcome {
+    Outcome {
+        piece: crate::graph::Piece::entering(family, &product, assumed.clone()),
+        disposition,
+        visits: Vec::new(),
+        crossings: Vec::new(),
+    }
+}
