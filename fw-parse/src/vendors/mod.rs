@@ -1,1 +1,2 @@
 //! One folder a vendor.
+pub mod nftables;
