@@ -41,12 +41,15 @@ pub fn detect(text: &str) -> Vec<Evidence> {
             continue;
         }
         let words: Vec<&str> = line.split_ascii_whitespace().take(8).collect();
-        let rest = match words.as_slice() {
-            ["add" | "create" | "insert" | "delete" | "flush" | "destroy", rest @ ..] => rest,
-            all => all,
+        let (command, rest) = match words.as_slice() {
+            [
+                "add" | "create" | "insert" | "delete" | "flush" | "destroy",
+                rest @ ..,
+            ] => (true, rest),
+            all => (false, all),
         };
         match rest {
-            ["ruleset" | "ruleset;"] => push(&mut out, 60, "`flush ruleset`", number),
+            ["ruleset" | "ruleset;"] if command => push(&mut out, 60, "`flush ruleset`", number),
             [
                 "table",
                 "ip" | "ip6" | "inet" | "arp" | "bridge" | "netdev",
@@ -59,20 +62,26 @@ pub fn detect(text: &str) -> Vec<Evidence> {
                 }
             }
             ["chain", _, "{", ..] => push(&mut out, 30, "`chain NAME {`", number),
-            ["chain", "ip" | "ip6" | "inet" | "arp" | "bridge" | "netdev", ..] => {
+            [
+                "chain",
+                "ip" | "ip6" | "inet" | "arp" | "bridge" | "netdev",
+                ..,
+            ] => {
                 push(&mut out, 50, "`add chain FAMILY TABLE`", number);
             }
-            ["rule" | "element" | "set" | "map", "ip" | "ip6" | "inet" | "arp" | "bridge" | "netdev", ..] =>
-            {
+            [
+                "rule" | "element" | "set" | "map",
+                "ip" | "ip6" | "inet" | "arp" | "bridge" | "netdev",
+                ..,
+            ] if command => {
                 push(&mut out, 50, "`add rule FAMILY TABLE CHAIN`", number);
             }
             ["type", "filter" | "nat" | "route", "hook", ..] => {
                 push(&mut out, 50, "`type ... hook ...`", number);
             }
-            [
-                "iifname" | "oifname" | "iif" | "oif" | "ct" | "meta",
-                ..,
-            ] => push(&mut out, 20, "nft expressions", number),
+            ["iifname" | "oifname" | "iif" | "oif" | "ct" | "meta", ..] => {
+                push(&mut out, 20, "nft expressions", number)
+            }
             ["tcp" | "udp", "dport" | "sport", ..] | ["ip" | "ip6", "saddr" | "daddr", ..] => {
                 push(&mut out, 20, "nft expressions", number);
             }

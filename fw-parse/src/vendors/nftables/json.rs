@@ -284,12 +284,7 @@ impl Reader {
         })
     }
 
-    fn rule(
-        &mut self,
-        exprs: &[Value],
-        object: &Map<String, Value>,
-        handle: Option<u64>,
-    ) -> Rule {
+    fn rule(&mut self, exprs: &[Value], object: &Map<String, Value>, handle: Option<u64>) -> Rule {
         let statements = exprs
             .iter()
             .map(|value| {
@@ -317,9 +312,8 @@ impl Reader {
                 _ => unknown = Some(format!("flag {flag}")),
             }
         }
-        if object.contains_key("stmt") {
-            unknown = Some("statement on elements".into());
-        }
+        // Every element meters or counts: matching may depend on it.
+        dynamic |= object.contains_key("stmt");
         let elements = match object.get("elem") {
             None => Vec::new(),
             Some(value) => self.elements(value).unwrap_or_else(|| {
@@ -601,10 +595,7 @@ impl Reader {
                     .collect::<Option<Vec<_>>>()?;
                 Expr::Select(Selector::Fib(flags, text(object, "result")?.to_owned()))
             }
-            "socket" => Expr::Select(Selector::Other(format!(
-                "socket {}",
-                text(object?, "key")?
-            ))),
+            "socket" => Expr::Select(Selector::Other(format!("socket {}", text(object?, "key")?))),
             "rt" => Expr::Select(Selector::Other(format!("rt {}", text(object?, "key")?))),
             "osf" => Expr::Select(Selector::Other(format!("osf {}", text(object?, "key")?))),
             "ipsec" => {
@@ -666,9 +657,7 @@ impl Reader {
                 )
             }
             "range" => match value.as_array()?.as_slice() {
-                [low, high] => {
-                    Expr::Range(Box::new(self.expr(low)?), Box::new(self.expr(high)?))
-                }
+                [low, high] => Expr::Range(Box::new(self.expr(low)?), Box::new(self.expr(high)?)),
                 _ => return None,
             },
             "concat" => Expr::Concat(
@@ -738,7 +727,10 @@ fn limit(object: &Map<String, Value>) -> Option<(String, bool)> {
 }
 
 fn quota(object: &Map<String, Value>) -> Option<(String, bool)> {
-    let amount = object.get("val").or_else(|| object.get("bytes"))?.as_u64()?;
+    let amount = object
+        .get("val")
+        .or_else(|| object.get("bytes"))?
+        .as_u64()?;
     let unit = match text(object, "val_unit") {
         Some(unit) => format!(" {unit}"),
         None => " bytes".into(),

@@ -62,7 +62,9 @@ pub struct Lexed {
 const PAIRS: [&str; 10] = ["==", "!=", "<=", ">=", "<<", ">>", "&&", "||", "{%", "%}"];
 
 fn word_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'/' | b'\\') || byte >= 0x80
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'_' | b'.' | b'-' | b'/' | b'\\')
+        || byte >= 0x80
 }
 
 /// Splits a text into tokens.
@@ -315,9 +317,10 @@ fn put(
     }
     *budget -= value.len();
     // A value with operators stays one operand.
-    let atom = value.iter().any(|t| {
-        t.is("&") || t.is("|") || t.is("^") || t.is("<<") || t.is(">>")
-    }) && !value.iter().any(|t| t.is("{") || t.is(","));
+    let atom = value
+        .iter()
+        .any(|t| t.is("&") || t.is("|") || t.is("^") || t.is("<<") || t.is(">>"))
+        && !value.iter().any(|t| t.is("{") || t.is(","));
     let bracket = |text: &str| Token {
         kind: Kind::Punctuation,
         text: Rc::from(text),

@@ -47,7 +47,12 @@ impl Vendor for Nftables {
         let included: Vec<bool> = input
             .files
             .iter()
-            .map(|(_, source)| input.files.iter().any(|(_, other)| names_file(other, source)))
+            .map(|(_, source)| {
+                input
+                    .files
+                    .iter()
+                    .any(|(_, other)| names_file(other, source))
+            })
             .collect();
         for (at, &(id, source)) in input.files.iter().enumerate() {
             if !included.get(at).copied().unwrap_or(false) {

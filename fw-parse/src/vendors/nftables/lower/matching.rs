@@ -75,7 +75,11 @@ impl Lowering<'_> {
                 };
                 match proto.as_str() {
                     "ip" | "ip6" => {
-                        let family = if proto == "ip" { Family::V4 } else { Family::V6 };
+                        let family = if proto == "ip" {
+                            Family::V4
+                        } else {
+                            Family::V6
+                        };
                         needs.push(self.family(scope, family));
                         match (dimension, field.as_str()) {
                             (Some(dimension), _) => Ok(Field::Address(dimension, family)),
@@ -1037,14 +1041,11 @@ impl Lowering<'_> {
                     parts.push(MatchExpr::all(all));
                 }
                 let found = MatchExpr::any(parts);
-                let text: Vec<&str> = [
-                    (0x20, "dnat"),
-                    (0x10, "snat"),
-                ]
-                .iter()
-                .filter(|(bit, _)| relevant & bit != 0)
-                .map(|&(_, name)| name)
-                .collect();
+                let text: Vec<&str> = [(0x20, "dnat"), (0x10, "snat")]
+                    .iter()
+                    .filter(|(bit, _)| relevant & bit != 0)
+                    .map(|&(_, name)| name)
+                    .collect();
                 let polarity = if test(0) { "not " } else { "" };
                 self.first_packets(
                     scope,

@@ -95,12 +95,7 @@ pub struct Lowering<'r> {
 }
 
 /// Lowers a ruleset. `complete`: the file holds all that is loaded.
-pub fn lower(
-    ruleset: &Ruleset,
-    defines: &[Define],
-    mut device: Device,
-    complete: bool,
-) -> Lowered {
+pub fn lower(ruleset: &Ruleset, defines: &[Define], mut device: Device, complete: bool) -> Lowered {
     device.vendor = "nftables";
     device.tracks_connections = true;
     let mut state = Lowering {
@@ -489,7 +484,11 @@ impl<'r> Lowering<'r> {
                 .map_or_else(String::new, |f| f.name.clone());
             let stage = Stage {
                 name,
-                kind: if nat { StageKind::Nat } else { StageKind::Policy },
+                kind: if nat {
+                    StageKind::Nat
+                } else {
+                    StageKind::Policy
+                },
                 filter: id,
                 view: View::CURRENT,
             };

@@ -471,12 +471,7 @@ impl Lowering<'_> {
 
     /// The condition "the key is one of these elements". Elements before a
     /// catch-all are excluded from it by the caller.
-    fn key_in(
-        &mut self,
-        scope: &mut Scope<'_>,
-        keys: &[Key],
-        elements: &[&Element],
-    ) -> MatchExpr {
+    fn key_in(&mut self, scope: &mut Scope<'_>, keys: &[Key], elements: &[&Element]) -> MatchExpr {
         if let [key] = keys {
             let owned: Vec<Element> = elements.iter().map(|&e| e.clone()).collect();
             return match key.field.clone() {
@@ -557,13 +552,7 @@ impl Lowering<'_> {
         Some(out)
     }
 
-    fn verdict_map(
-        &mut self,
-        scope: &mut Scope<'_>,
-        b: &mut Builder<'_>,
-        key: &Expr,
-        data: &Expr,
-    ) {
+    fn verdict_map(&mut self, scope: &mut Scope<'_>, b: &mut Builder<'_>, key: &Expr, data: &Expr) {
         let read = |e: &Element| match &e.data {
             Some(Data::Verdict(verdict)) => Some(verdict.clone()),
             _ => None,
@@ -591,17 +580,11 @@ impl Lowering<'_> {
         let (jumps, others): (Vec<_>, Vec<_>) = groups
             .into_iter()
             .partition(|(v, ..)| matches!(v, Verdict::Jump(_) | Verdict::JumpBlock(_)));
-        let marked = b.matches.iter().any(reads_marks)
-            || jumps.iter().any(|(_, part, _)| reads_marks(part));
+        let marked =
+            b.matches.iter().any(reads_marks) || jumps.iter().any(|(_, part, _)| reads_marks(part));
         for (verdict, part, span) in others {
             // An element that continues is like none.
-            self.verdict(
-                scope,
-                b,
-                Some(part),
-                &verdict,
-                span.unwrap_or(scope.span),
-            );
+            self.verdict(scope, b, Some(part), &verdict, span.unwrap_or(scope.span));
         }
         if marked && jumps.len() > 1 {
             let mut rules = Vec::new();
@@ -634,13 +617,7 @@ impl Lowering<'_> {
             return;
         }
         for (verdict, part, span) in jumps {
-            self.verdict(
-                scope,
-                b,
-                Some(part),
-                &verdict,
-                span.unwrap_or(scope.span),
-            );
+            self.verdict(scope, b, Some(part), &verdict, span.unwrap_or(scope.span));
         }
     }
 

@@ -5,10 +5,10 @@ use super::super::ast::{
     TableAttributes, TableName,
 };
 use super::super::lex::Kind;
+use super::super::names::{FAMILIES, priority_value};
 use super::cursor::Cursor;
 use super::expression::set;
-use super::super::names::{FAMILIES, priority_value};
-use super::statement::rule;
+use super::statement::{meter, meter_body, rule};
 
 /// Named objects that hold no rules and no elements.
 const OBJECTS: [&str; 9] = [
@@ -587,10 +587,14 @@ fn set_attribute(c: &mut Cursor<'_>, block: &mut SetBlock) -> Option<()> {
             let more = elements(c)?;
             block.elements.extend(more);
         }
-        word @ ("limit" | "quota" | "ct") => {
+        "limit" | "quota" | "ct" => {
             // Every element meters: matching depends on it.
-            c.skip_statement();
-            block.unknown = Some(format!("{word} on elements"));
+            c.at -= 1;
+            meter(c)?;
+            block.dynamic = true;
+            if c.eat_word("counter") {
+                super::expression::counter(c)?;
+            }
         }
         _ => return None,
     }
@@ -606,6 +610,17 @@ fn object_block(
     let name = c.name()?;
     let start = c.at;
     skip_newlines_before(c, "{");
+    let block = c.at;
+    let metered = meter_object(c, kind);
+    if let Some(text) = metered {
+        return Some(NamedObject {
+            kind: kind.to_owned(),
+            name,
+            text,
+            place: c.place_since(from),
+        });
+    }
+    c.at = block;
     if c.peek().is_some_and(|t| t.is("{")) {
         let mut depth = 0usize;
         while let Some(token) = c.next() {
@@ -627,4 +642,24 @@ fn object_block(
         text: c.text_since(start),
         place: c.place_since(from),
     })
+}
+
+/// The block of a named limit or quota, in the words that JSON gives too.
+fn meter_object(c: &mut Cursor<'_>, kind: &str) -> Option<String> {
+    if !matches!(kind, "limit" | "quota") || !c.eat("{") {
+        return None;
+    }
+    let mut found = None;
+    loop {
+        c.skip_separators();
+        if c.eat("}") {
+            let (text, over) = found?;
+            return Some(format!("{text}{}", if over { " exceeded" } else { "" }));
+        }
+        if c.eat_word("comment") {
+            c.name()?;
+        } else {
+            found = Some(meter_body(c, kind)?);
+        }
+    }
 }

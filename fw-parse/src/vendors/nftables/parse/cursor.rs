@@ -213,4 +213,3 @@ pub fn integer(text: &str) -> Option<u64> {
     }
     text.parse().ok()
 }
-

@@ -7,10 +7,38 @@ use super::statement::{meter, verdict};
 
 /// Keys of `meta` that may stand without the word `meta`.
 const META: [&str; 32] = [
-    "mark", "iif", "iifname", "iiftype", "iifgroup", "iifkind", "oif", "oifname", "oiftype",
-    "oifgroup", "oifkind", "skuid", "skgid", "nftrace", "rtclassid", "ibrname", "obrname",
-    "ibrport", "ibriport", "obriport", "pkttype", "cpu", "cgroup", "length", "protocol",
-    "priority", "nfproto", "l4proto", "time", "day", "hour", "random",
+    "mark",
+    "iif",
+    "iifname",
+    "iiftype",
+    "iifgroup",
+    "iifkind",
+    "oif",
+    "oifname",
+    "oiftype",
+    "oifgroup",
+    "oifkind",
+    "skuid",
+    "skgid",
+    "nftrace",
+    "rtclassid",
+    "ibrname",
+    "obrname",
+    "ibrport",
+    "ibriport",
+    "obriport",
+    "pkttype",
+    "cpu",
+    "cgroup",
+    "length",
+    "protocol",
+    "priority",
+    "nfproto",
+    "l4proto",
+    "time",
+    "day",
+    "hour",
+    "random",
 ];
 
 /// Protocols whose header fields can be read.
@@ -26,8 +54,18 @@ pub fn starts_selector(word: &str) -> bool {
         || PROTOCOLS.contains(&word)
         || matches!(
             word,
-            "meta" | "ct" | "fib" | "socket" | "rt" | "numgen" | "jhash" | "symhash" | "osf"
-                | "ipsec" | "secmark" | "xfrm"
+            "meta"
+                | "ct"
+                | "fib"
+                | "socket"
+                | "rt"
+                | "numgen"
+                | "jhash"
+                | "symhash"
+                | "osf"
+                | "ipsec"
+                | "secmark"
+                | "xfrm"
         )
 }
 
@@ -122,7 +160,10 @@ pub fn selector(c: &mut Cursor<'_>) -> Option<Selector> {
             }
             Some(Selector::Other(format!("rt {key}")))
         }
-        "tcp" | "ip" | "sctp" | "dccp" if c.peek_word().is_some_and(|w| matches!(w, "option" | "chunk")) => {
+        "tcp" | "ip" | "sctp" | "dccp"
+            if c.peek_word()
+                .is_some_and(|w| matches!(w, "option" | "chunk")) =>
+        {
             let what = c.word()?;
             let name = c.word()?;
             let mut text = format!("{first} {what} {name}");
@@ -420,11 +461,7 @@ fn element(c: &mut Cursor<'_>, out: &mut Vec<Element>) -> Option<()> {
     Some(())
 }
 
-fn attributes(
-    c: &mut Cursor<'_>,
-    expires: &mut bool,
-    stateful: &mut Option<String>,
-) -> Option<()> {
+fn attributes(c: &mut Cursor<'_>, expires: &mut bool, stateful: &mut Option<String>) -> Option<()> {
     loop {
         match c.peek_word() {
             Some("timeout" | "expires") => {
@@ -504,8 +541,8 @@ pub fn value(c: &mut Cursor<'_>) -> Option<Expr> {
         if c.peek()?.is("{") {
             return set(c);
         }
-        let selects = c.peek().is_some_and(|t| t.is("("))
-            || c.peek_word().is_some_and(starts_selector);
+        let selects =
+            c.peek().is_some_and(|t| t.is("(")) || c.peek_word().is_some_and(starts_selector);
         if !selects {
             return list(c);
         }
@@ -524,4 +561,3 @@ pub fn map_data(c: &mut Cursor<'_>) -> Option<Expr> {
     }
     set(c)
 }
-

@@ -117,8 +117,13 @@ fn statement(c: &mut Cursor<'_>) -> Option<Statement> {
         }
         "flow" => {
             c.at += 1;
+            if c.eat_word("table") {
+                // The older word for a meter.
+                let name = c.name()?;
+                return element_update(c, name);
+            }
             c.word().filter(|w| matches!(*w, "add" | "offload"))?;
-            if c.eat("@") {}
+            c.eat("@");
             c.name()?;
             Some(Statement::Inert)
         }
@@ -257,40 +262,13 @@ fn log(c: &mut Cursor<'_>) -> Option<()> {
 /// A limit, quota or connection count: its normalized text, and whether it
 /// is the excess that matches.
 pub fn meter(c: &mut Cursor<'_>) -> Option<(String, bool)> {
-    match c.word()? {
-        "limit" => {
+    let word = c.word()?;
+    match word {
+        "limit" | "quota" => {
             if c.eat_word("name") {
-                return Some((format!("limit name {}", c.name()?), false));
+                return Some((format!("{word} name {}", c.name()?), false));
             }
-            c.eat_word("rate");
-            let over = c.eat_word("over");
-            if !over {
-                c.eat_word("until");
-            }
-            let (amount, unit) = amount(c)?;
-            c.eat("/").then_some(())?;
-            let per = c.word()?;
-            let mut text = format!("limit rate {amount}{unit}/{per}");
-            let mut burst = None;
-            if c.eat_word("burst") {
-                burst = Some(amount_text(c)?);
-            }
-            text.push_str(&burst_text(burst, unit.is_empty()));
-            Some((text, over))
-        }
-        "quota" => {
-            if c.eat_word("name") {
-                return Some((format!("quota name {}", c.name()?), false));
-            }
-            let over = c.eat_word("over");
-            if !over {
-                c.eat_word("until");
-            }
-            let text = format!("quota {}", amount_text(c)?);
-            if c.eat_word("used") {
-                amount_text(c)?;
-            }
-            Some((text, over))
+            meter_body(c, word)
         }
         "ct" => {
             c.eat_word("count").then_some(())?;
@@ -299,6 +277,46 @@ pub fn meter(c: &mut Cursor<'_>) -> Option<(String, bool)> {
         }
         _ => None,
     }
+}
+
+/// What follows `limit` or `quota`, in rules and in named objects.
+pub fn meter_body(c: &mut Cursor<'_>, kind: &str) -> Option<(String, bool)> {
+    if kind == "limit" {
+        c.eat_word("rate");
+    }
+    let over = c.eat_word("over");
+    if !over {
+        c.eat_word("until");
+    }
+    if kind == "quota" {
+        let text = format!("quota {}", amount_text(c)?);
+        if c.eat_word("used") {
+            amount_text(c)?;
+        }
+        return Some((text, over));
+    }
+    let (amount, mut unit) = amount(c)?;
+    // `10 mbytes/second`: unit and time are one word.
+    let per = match c.peek_word().and_then(|w| w.split_once('/')) {
+        Some((bytes, per)) if unit.is_empty() => {
+            c.at += 1;
+            if bytes != "packets" {
+                unit = format!(" {bytes}");
+            }
+            per
+        }
+        _ => {
+            c.eat("/").then_some(())?;
+            c.word()?
+        }
+    };
+    let mut text = format!("limit rate {amount}{unit}/{per}");
+    let mut burst = None;
+    if c.eat_word("burst") {
+        burst = Some(amount_text(c)?);
+    }
+    text.push_str(&burst_text(burst, unit.is_empty()));
+    Some((text, over))
 }
 
 /// The text of a burst; 5 packets are the default of a packet rate.
@@ -322,11 +340,6 @@ fn amount(c: &mut Cursor<'_>) -> Option<(u64, String)> {
         c.at += 1;
         unit = next.to_owned();
     }
-    // A word may run on over the slash: `10 mbytes/second` is three tokens,
-    // `mbytes/second` one.
-    if let Some((head, _)) = unit.split_once('/') {
-        return Some((number, format!(" {head}")));
-    }
     Some(match unit.as_str() {
         "" | "packets" => (number, String::new()),
         unit => (number, format!(" {unit}")),
@@ -347,7 +360,7 @@ fn synproxy(c: &mut Cursor<'_>) -> Option<()> {
             }
             "name" => {
                 c.at += 1;
-                c.name()?;
+                value(c)?;
             }
             "timestamp" | "sack-perm" => c.at += 1,
             _ => break,
@@ -442,9 +455,8 @@ fn nat(c: &mut Cursor<'_>) -> Option<Nat> {
         prefix: false,
     };
     if let Some(family @ ("ip" | "ip6")) = c.peek_word()
-        && c.second().is_some_and(|t| {
-            matches!(&*t.text, "to" | "prefix" | "addr" | "interval")
-        })
+        && c.second()
+            .is_some_and(|t| matches!(&*t.text, "to" | "prefix" | "addr" | "interval"))
     {
         nat.family = Some(family.to_owned());
         c.at += 1;
@@ -536,9 +548,7 @@ fn comparison(c: &mut Cursor<'_>) -> Option<Statement> {
 /// True where leaving the operator out asks for any of the bits.
 pub fn any_of(key: &Expr, right: &Expr) -> bool {
     let flags = match key {
-        Expr::Select(Selector::Payload(protocol, field)) => {
-            field == "flags" && protocol == "tcp"
-        }
+        Expr::Select(Selector::Payload(protocol, field)) => field == "flags" && protocol == "tcp",
         Expr::Select(Selector::Ct(key, _)) => {
             matches!(key.as_str(), "state" | "status" | "label" | "event")
         }
@@ -551,14 +561,15 @@ fn mangle(selector: Selector, value: Expr) -> Statement {
     let inert = match &selector {
         Selector::Meta(key) => !matches!(key.as_str(), "mark"),
         Selector::Ct(key, _) => key != "mark",
-        Selector::Payload(protocol, field) => {
-            !matches!(
-                (protocol.as_str(), field.as_str()),
-                ("ip" | "ip6", "saddr" | "daddr" | "protocol" | "nexthdr")
-                    | ("tcp" | "udp" | "udplite" | "sctp" | "dccp" | "th", "sport" | "dport")
-                    | ("tcp", "flags")
-            )
-        }
+        Selector::Payload(protocol, field) => !matches!(
+            (protocol.as_str(), field.as_str()),
+            ("ip" | "ip6", "saddr" | "daddr" | "protocol" | "nexthdr")
+                | (
+                    "tcp" | "udp" | "udplite" | "sctp" | "dccp" | "th",
+                    "sport" | "dport"
+                )
+                | ("tcp", "flags")
+        ),
         Selector::Other(text) => !text.starts_with('@'),
         Selector::Fib(..) => false,
     };
