@@ -55,11 +55,11 @@ pub fn detect(text: &str) -> Vec<Evidence> {
                 "ip" | "ip6" | "inet" | "arp" | "bridge" | "netdev",
                 ..,
             ] => push(&mut out, 50, "`table FAMILY NAME`", number),
-            ["table", name, ..] if name.ends_with('{') || rest.get(2) == Some(&"{") => {
-                // pf tables are `table <name>`.
-                if !name.starts_with('<') {
-                    push(&mut out, 10, "`table NAME {`", number);
-                }
+            // pf tables are `table <name>`.
+            ["table", name, ..]
+                if (name.ends_with('{') || rest.get(2) == Some(&"{")) && !name.starts_with('<') =>
+            {
+                push(&mut out, 10, "`table NAME {`", number);
             }
             ["chain", _, "{", ..] => push(&mut out, 30, "`chain NAME {`", number),
             [

@@ -750,3 +750,93 @@ fn other_formats_are_not_nftables() {
     assert!(files > 0);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+#[test]
+fn fixtures_are_understood() {
+    let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/nftables"));
+    let mut files = 0;
+    for case in std::fs::read_dir(root).unwrap().filter_map(Result::ok) {
+        for file in std::fs::read_dir(case.path())
+            .unwrap()
+            .filter_map(Result::ok)
+        {
+            let path = file.path();
+            if !path.extension().is_some_and(|e| e == "nft" || e == "json") {
+                continue;
+            }
+            files += 1;
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert_eq!(crate::detect(&text).unwrap().vendor.name(), "nftables");
+            let opaque = parse(&text).ledgers[0].coverage().opaque;
+            let expected = usize::from(path.ends_with("unknown-statement/after.nft"));
+            assert_eq!(opaque, expected, "{}", path.display());
+        }
+    }
+    assert!(files > 10);
+}
+
+/// Fixtures whose flows are answered here packet by packet as well.
+#[test]
+fn fixtures_packet_by_packet() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/nftables/");
+    let read = |name: &str| std::fs::read_to_string(format!("{root}{name}")).unwrap();
+    for (case, extension, to, before, after) in [
+        (
+            "verdict-map-json",
+            "json",
+            "192.0.2.10 tcp 8080",
+            Allow,
+            Deny,
+        ),
+        (
+            "verdict-map-json",
+            "json",
+            "192.0.2.10 tcp 80",
+            Allow,
+            Allow,
+        ),
+        (
+            "goto-does-not-return",
+            "nft",
+            "192.0.2.1 udp 123",
+            Allow,
+            Deny,
+        ),
+        (
+            "replies-need-established",
+            "nft",
+            "192.0.2.30 tcp 210",
+            Allow,
+            Deny,
+        ),
+        (
+            "accept-is-not-final",
+            "nft",
+            "192.0.2.20 tcp 80",
+            Allow,
+            Deny,
+        ),
+        (
+            "family-left-open",
+            "nft",
+            "2001:db8:2::10 tcp 22",
+            Deny,
+            Allow,
+        ),
+        (
+            "unknown-statement",
+            "nft",
+            "192.0.2.10 tcp 443",
+            Allow,
+            Undecided,
+        ),
+        ("unknown-statement", "nft", "192.0.2.10 tcp 22", Deny, Deny),
+    ] {
+        let answer = |side: &str| service(&read(&format!("{case}/{side}.{extension}")), to);
+        assert_eq!(
+            (answer("before"), answer("after")),
+            (before, after),
+            "{case}"
+        );
+    }
+}

@@ -133,7 +133,7 @@ impl Marks {
         for table in &ruleset.tables {
             for chain in &table.chains {
                 for rule in &chain.rules {
-                    marks.rule(ruleset, rule, &mut copies);
+                    marks.rule(rule, &mut copies);
                 }
             }
         }
@@ -151,7 +151,7 @@ impl Marks {
         marks
     }
 
-    fn rule(&mut self, ruleset: &Ruleset, rule: &Rule, copies: &mut (bool, bool)) {
+    fn rule(&mut self, rule: &Rule, copies: &mut (bool, bool)) {
         for statement in &rule.statements {
             match statement {
                 Statement::Mangle(selector, value) => {
@@ -189,7 +189,7 @@ impl Marks {
                 }
                 Statement::Verdict(Verdict::JumpBlock(rules) | Verdict::GotoBlock(rules)) => {
                     for rule in rules {
-                        self.rule(ruleset, rule, copies);
+                        self.rule(rule, copies);
                     }
                 }
                 _ => {}

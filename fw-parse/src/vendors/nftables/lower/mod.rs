@@ -83,6 +83,8 @@ pub struct Lowering<'r> {
     diagnostics: Vec<Diagnostic>,
     opaque: Vec<Place>,
     filters: FxHashMap<(usize, usize, Variant), FilterId>,
+    /// Chains that have a filter.
+    reached: FxHashSet<(usize, usize)>,
     queue: VecDeque<(usize, usize, Variant, FilterId)>,
     chains: Vec<FxHashMap<&'r str, usize>>,
     sets: Vec<FxHashMap<&'r str, usize>>,
@@ -104,6 +106,7 @@ pub fn lower(ruleset: &Ruleset, defines: &[Define], mut device: Device, complete
         diagnostics: Vec::new(),
         opaque: Vec::new(),
         filters: FxHashMap::default(),
+        reached: FxHashSet::default(),
         queue: VecDeque::new(),
         chains: Vec::new(),
         sets: Vec::new(),
@@ -125,8 +128,7 @@ pub fn lower(ruleset: &Ruleset, defines: &[Define], mut device: Device, complete
             continue;
         }
         for chain in 0..table.chains.len() {
-            let reached = state.filters.keys().any(|k| k.0 == at && k.1 == chain);
-            if !reached {
+            if !state.reached.contains(&(at, chain)) {
                 state.filter(at, chain, PLAIN);
             }
         }
@@ -300,7 +302,7 @@ impl<'r> Lowering<'r> {
             }
             None => String::new(),
         };
-        if self.device.filters.iter().any(|f| f.name == name) {
+        if !self.reached.insert((table, chain)) {
             for (set, word) in [
                 (variant.nat, "nat"),
                 (variant.early, "before connection tracking"),

@@ -9,6 +9,7 @@ use fw_model::{
     Action, Condition, ConditionKind, DefinitionId, Effect, Filter, MatchExpr, PacketEffect, Rule,
     Severity, Span,
 };
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// A rule's parts while its statements are taken one by one.
@@ -236,10 +237,14 @@ impl Lowering<'_> {
     /// The rest of a rule whose own condition its effects change: a list of
     /// its own, entered once the condition was true.
     fn nested(&mut self, scope: &mut Scope<'_>, b: &mut Builder<'_>, rest: &[Statement]) {
-        let leaves = rest.iter().any(|s| match s {
-            Statement::Verdict(Verdict::Return | Verdict::Goto(_) | Verdict::GotoBlock(_)) => true,
-            Statement::VerdictMap(..) => true,
-            _ => false,
+        let leaves = rest.iter().any(|s| {
+            matches!(
+                s,
+                Statement::VerdictMap(..)
+                    | Statement::Verdict(
+                        Verdict::Return | Verdict::Goto(_) | Verdict::GotoBlock(_)
+                    )
+            )
         });
         if leaves {
             let text = scope.rule_text.to_owned();
@@ -507,7 +512,7 @@ impl Lowering<'_> {
 
     /// The elements of a map in groups of equal data, each with the condition
     /// on the key. `None` if the map cannot be followed.
-    pub fn map_groups<D: PartialEq + Clone>(
+    pub fn map_groups<D>(
         &mut self,
         scope: &mut Scope<'_>,
         key: &Expr,
@@ -518,6 +523,7 @@ impl Lowering<'_> {
         let (elements, named) = self.map_elements(scope, data)?;
         let elements = elements.as_slice();
         let mut groups: Vec<(D, Vec<&Element>)> = Vec::new();
+        let mut index: FxHashMap<String, usize> = FxHashMap::default();
         let mut catch_all: Option<D> = None;
         for element in elements {
             let value = read(element)?;
@@ -525,9 +531,17 @@ impl Lowering<'_> {
                 catch_all = Some(value);
                 continue;
             }
-            match groups.iter_mut().find(|(d, _)| *d == value) {
-                Some((_, members)) => members.push(element),
-                None => groups.push((value, vec![element])),
+            let words = match &element.data {
+                Some(Data::Expr(data)) => data.to_string(),
+                Some(Data::Verdict(verdict)) => verdict.to_string(),
+                None => String::new(),
+            };
+            let slot = *index.entry(words).or_insert_with(|| {
+                groups.push((value, Vec::new()));
+                groups.len() - 1
+            });
+            if let Some((_, members)) = groups.get_mut(slot) {
+                members.push(element);
             }
         }
         let needs = MatchExpr::all(keys.iter().flat_map(|k| k.needs.clone()));

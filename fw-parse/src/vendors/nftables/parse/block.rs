@@ -552,7 +552,7 @@ fn set_attribute(c: &mut Cursor<'_>, block: &mut SetBlock) -> Option<()> {
     match c.word()? {
         "type" | "typeof" => {
             // What the elements mean follows from the rules that use them.
-            while !c.at_end() && !c.peek_word().is_some_and(|w| w == "flags") {
+            while !c.at_end() && c.peek_word() != Some("flags") {
                 c.at += 1;
             }
         }
