@@ -51,6 +51,7 @@ pub static VENDORS: &[&dyn Vendor] = &[
     &crate::vendors::cisco_asa::CiscoAsa,
     &crate::vendors::fortinet_fortios::FortinetFortios,
     &crate::vendors::iptables::Iptables,
+    &crate::vendors::nftables::Nftables,
 ];
 
 /// A front end by its name.

@@ -3,3 +3,4 @@
 pub mod cisco_asa;
 pub mod fortinet_fortios;
 pub mod iptables;
+pub mod nftables;
