@@ -47,7 +47,7 @@ pub trait Vendor: Sync {
 }
 
 /// All front ends, in order of detection.
-pub static VENDORS: &[&dyn Vendor] = &[];
+pub static VENDORS: &[&dyn Vendor] = &[&crate::vendors::paloalto_panos::PaloAltoPanos];
 
 /// A front end by its name.
 #[must_use]

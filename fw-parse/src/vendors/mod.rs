@@ -1,1 +1,3 @@
 //! One folder a vendor.
+
+pub(crate) mod paloalto_panos;
