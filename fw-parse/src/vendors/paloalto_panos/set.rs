@@ -170,6 +170,7 @@ fn words<'a>(
     let base = (command.as_ptr() as usize).saturating_sub(line.as_ptr() as usize);
     let mut rest = command;
     let mut last = number;
+    let mut open = false;
     loop {
         rest = rest.trim_start();
         let start = base + (command.len() - rest.len());
@@ -206,7 +207,7 @@ fn words<'a>(
         }
         let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
         let word = rest.get(..end).unwrap_or("");
-        let open = out.iter().any(|w: &Word<'_>| !w.quoted && w.text == "[");
+        open |= word == "[";
         match word.strip_suffix(']') {
             Some(body) if open && !body.is_empty() => {
                 out.push(Word {

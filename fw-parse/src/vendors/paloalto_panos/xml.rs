@@ -146,6 +146,10 @@ pub(super) fn read<'a>(document: &'a Document<'_>, text: &str) -> XmlTree<'a> {
         tree: Tree::new(),
         comments: Vec::new(),
     };
+    if let Some(end) = start.strip_prefix("<?").and_then(|s| s.find("?>")) {
+        let place = lines.place(0, end + 4);
+        out.comments.push((place.line, place.last_line));
+    }
     let mut stack: Vec<(roxmltree::Node<'a, '_>, NodeId)> = document
         .root()
         .children()

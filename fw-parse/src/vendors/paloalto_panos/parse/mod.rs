@@ -173,6 +173,9 @@ fn virtual_system(at: At<'_>) -> VirtualSystem<'_> {
         ..VirtualSystem::default()
     };
     layer(&mut out.layer, at);
+    if at.is_leaf() {
+        at.modeled();
+    }
     for section in at.children() {
         match section.name() {
             "zone" => {
@@ -209,6 +212,9 @@ fn device_group(at: At<'_>) -> DeviceGroup<'_> {
         ..DeviceGroup::default()
     };
     layer(&mut out.layer, at);
+    if at.is_leaf() {
+        at.modeled();
+    }
     for section in at.children() {
         match section.name() {
             "devices" => {
