@@ -52,6 +52,7 @@ pub static VENDORS: &[&dyn Vendor] = &[
     &crate::vendors::fortinet_fortios::FortinetFortios,
     &crate::vendors::iptables::Iptables,
     &crate::vendors::nftables::Nftables,
+    &crate::vendors::paloalto_panos::PaloAltoPanos,
 ];
 
 /// A front end by its name.
