@@ -36,6 +36,7 @@ impl<'t> Lower<'t> {
                     action,
                     treatments: Vec::new(),
                     uses: matched.uses,
+                    assumption: None,
                 });
             }
         }
@@ -103,6 +104,7 @@ impl<'t> Lower<'t> {
                     action,
                     treatments: Vec::new(),
                     uses: matched.uses,
+                    assumption: None,
                 });
             }
         }

@@ -92,6 +92,7 @@ impl<'t> Lower<'t> {
             action,
             treatments: Vec::new(),
             uses: matched.uses.clone(),
+            assumption: None,
         });
         if let Some(source) = &rule.nat.source
             && source.bidirectional
@@ -299,6 +300,7 @@ impl<'t> Lower<'t> {
             action,
             treatments: Vec::new(),
             uses: public.uses,
+            assumption: None,
         })
     }
 }

@@ -122,6 +122,7 @@ impl<'t> Lower<'t> {
             action,
             treatments,
             uses,
+            assumption: None,
         };
         Some((model, matched))
     }
