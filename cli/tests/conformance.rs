@@ -246,7 +246,7 @@ impl Case<'_> {
     }
 }
 
-fn judge(case: &Path, schema: &Value) -> Vec<String> {
+fn judge(case: &Path, schema: &Value, documented: &str) -> Vec<String> {
     let file = case.join("expect.toml");
     let expect: toml::Table = match std::fs::read_to_string(&file) {
         Ok(content) => match content.parse() {
@@ -286,6 +286,21 @@ fn judge(case: &Path, schema: &Value) -> Vec<String> {
             .into_iter()
             .map(|p| format!("schema: {p}")),
     );
+    for (key, entry) in ["assumptions", "findings", "diagnostics"]
+        .iter()
+        .flat_map(|key| {
+            list(report, key)
+                .chain(list(report, "flows").flat_map(|f| list(f, key)))
+                .map(move |entry| (key, entry))
+        })
+    {
+        let code = text(entry, "code");
+        if !documented.contains(&format!("\n### `{code}`\n")) {
+            differences.push(format!(
+                "{key}: {code} has no section in docs/diagnostics.md"
+            ));
+        }
+    }
     let mut checks = Case {
         differences: &mut differences,
     };
@@ -323,6 +338,7 @@ fn fixtures() {
         &std::fs::read_to_string(root().join("docs/schemas/impact.schema.json")).unwrap(),
     )
     .unwrap();
+    let documented = std::fs::read_to_string(root().join("docs/diagnostics.md")).unwrap();
     let only = std::env::var("FWIMPACT_CASE").unwrap_or_default();
     let mut cases: Vec<PathBuf> = folders(&root().join("fixtures"))
         .iter()
@@ -332,7 +348,7 @@ fn fixtures() {
     assert!(!cases.is_empty(), "no fixtures found");
     let mut failed = Vec::new();
     for case in &cases {
-        let differences = judge(case, &schema);
+        let differences = judge(case, &schema, &documented);
         if !differences.is_empty() {
             let name = case.strip_prefix(root().join("fixtures")).unwrap();
             failed.push(format!(

@@ -339,9 +339,8 @@ fn compare(
     };
     let evaluation = evaluate(device, packet, &context);
     let local = case.journey == Journey::Through
-        && device
-            .own_addresses()
-            .contains(evaluation.translated.destination)
+        && evaluation.local
+        && evaluation.translated.destination == packet.destination
         && evaluation.disposition != fw_model::evaluate::Disposition::Denied;
     if outcome.disposition == Disposition::Local
         || local

@@ -113,6 +113,8 @@ pub struct Evaluation {
     pub egress: Option<String>,
     /// The connection tracker ignored it.
     pub untracked: bool,
+    /// It was for the device itself, at last.
+    pub local: bool,
     /// The deciding rules, in order.
     pub steps: Vec<Step>,
 }
@@ -174,6 +176,9 @@ struct State<'a> {
     packet_mark: u32,
     connection_mark: u32,
     untracked: bool,
+    /// The destination was translated to the device's own address.
+    redirected: bool,
+    local: bool,
     source_by: Option<String>,
     destination_by: Option<String>,
     steps: Vec<Step>,
@@ -198,6 +203,8 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
         packet_mark: 0,
         connection_mark: 0,
         untracked: false,
+        redirected: false,
+        local: false,
         source_by: None,
         destination_by: None,
         steps: Vec::new(),
@@ -209,6 +216,7 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
         translated: state.current,
         egress: state.egress,
         untracked: state.untracked,
+        local: state.local,
         steps: state.steps,
     }
 }
@@ -232,10 +240,11 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
     } else {
         ConnectionState::New
     };
+    // A translation may have turned a packet away from the device, or to it.
     let journey = match context.journey {
-        Journey::Through => Journey::Through,
-        Journey::ToDevice => Journey::FromDevice,
         Journey::FromDevice => Journey::ToDevice,
+        Journey::Through | Journey::ToDevice if forward.local => Journey::FromDevice,
+        Journey::Through | Journey::ToDevice => Journey::Through,
     };
     let reply_context = Context {
         journey,
@@ -264,6 +273,8 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         packet_mark: 0,
         connection_mark: 0,
         untracked: forward.untracked,
+        redirected: false,
+        local: false,
         source_by: None,
         destination_by: None,
         steps: Vec::new(),
@@ -308,9 +319,10 @@ impl<'a> State<'a> {
                 .contains(self.current.destination);
             let moved = self.current.destination != self.original.destination;
             let local = match self.context.journey {
-                Journey::ToDevice => !moved || own,
-                _ => own,
+                Journey::ToDevice => !moved || own || self.redirected,
+                _ => own || self.redirected,
             };
+            self.local = local;
             if local {
                 return if self.stages(&pipeline.input) {
                     Disposition::Permitted
@@ -566,6 +578,9 @@ impl<'a> State<'a> {
         }
         if let Some(change) = &translation.destination {
             self.current.destination = self.translated(change, self.current.destination, family);
+            // The address of one of its interfaces is the device itself, even
+            // where the configuration does not say which address that is.
+            self.redirected = *change == AddressTranslation::IngressInterface;
             self.destination_by = Some(translation.name.clone());
         }
         if let Some(change) = &translation.source_port {

@@ -85,10 +85,10 @@ pub fn make_room(before: &Loaded, after: &mut Loaded) {
 fn pair_units(before: &[Unit], after: &[Unit]) -> Vec<Option<usize>> {
     let mut free: BTreeSet<usize> = (0..after.len()).collect();
     let mut out: Vec<Option<usize>> = vec![None; before.len()];
-    let rules: [&dyn Fn(&Unit, &Unit) -> bool; 3] = [
-        &|b, a| b.devices == a.devices && b.key == a.key,
-        &|b, a| !b.devices.is_empty() && b.devices.iter().any(|d| a.devices.contains(d)),
-        &|b, a| b.key == a.key,
+    let rules: [fn(&Unit, &Unit) -> bool; 3] = [
+        |b, a| b.devices == a.devices && b.key == a.key,
+        |b, a| !b.devices.is_empty() && b.devices.iter().any(|d| a.devices.contains(d)),
+        |b, a| b.key == a.key,
     ];
     for rule in rules {
         for (unit, slot) in before.iter().zip(&mut out) {

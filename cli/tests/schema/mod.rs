@@ -57,12 +57,12 @@ fn at(root: &Value, schema: &Value, value: &Value, path: &str, out: &mut Vec<Str
                 }
             }
             "minimum" => {
-                if value.as_f64() < argument.as_f64() {
+                if value.is_number() && value.as_f64() < argument.as_f64() {
                     out.push(format!("{path}: {value} is below {argument}"));
                 }
             }
             "maximum" => {
-                if value.as_f64() > argument.as_f64() {
+                if value.is_number() && value.as_f64() > argument.as_f64() {
                     out.push(format!("{path}: {value} is above {argument}"));
                 }
             }

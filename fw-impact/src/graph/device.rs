@@ -149,9 +149,11 @@ impl At<'_, '_> {
             let (local, rest) = self.split_local(one, query);
             onward.extend(rest);
             for one in local {
-                if query.journey == Journey::ToDevice {
+                // Packets that were turned to the device are part of the
+                // question; those for the device's own address are not.
+                if query.journey == Journey::ToDevice || one.traveller.piece.moved() {
                     let arrived = self.stages(vec![one], &pipeline.input, &start, query, ended);
-                    out.extend(arrived.into_iter().map(|i| self.leave(i, &ingress)));
+                    out.extend(arrived.into_iter().map(|i| self.arrive(i, &ingress)));
                 } else {
                     ended.push(one.traveller.end(Disposition::Local));
                 }
@@ -193,6 +195,7 @@ impl At<'_, '_> {
             gateway: hop.and_then(|h| h.gateway),
             original: piece.original,
             translated: piece.current,
+            local: false,
             untracked: piece.marks.untracked,
             connection_mark: piece.marks.connection,
             source_by: piece.source_by.clone(),
@@ -219,6 +222,18 @@ impl At<'_, '_> {
             _ => None,
         };
         (inside.traveller, hop)
+    }
+
+    /// The device itself is where they wanted to go.
+    fn arrive(
+        &self,
+        mut inside: Inside,
+        ingress: &Option<Arc<str>>,
+    ) -> (Traveller, Option<Hop>) {
+        let mut crossing = self.crossing(&inside, ingress);
+        crossing.local = true;
+        inside.traveller.crossings.push(crossing);
+        (inside.traveller, None)
     }
 
     /// Splits packets by the interface they leave by.
@@ -330,7 +345,7 @@ impl At<'_, '_> {
         let piece = &inside.traveller.piece;
         let unmoved =
             field(&piece.original, Dim::Destination) == field(&piece.current, Dim::Destination);
-        if query.journey == Journey::ToDevice && unmoved {
+        if (query.journey == Journey::ToDevice && unmoved) || piece.redirected {
             return (vec![inside], Vec::new());
         }
         let own = self.here.own(piece.family);
@@ -520,6 +535,7 @@ impl At<'_, '_> {
                     egress.as_deref(),
                 );
                 piece.destination_by = Some(name.as_str().into());
+                piece.redirected = *change == AddressTranslation::IngressInterface;
             }
             match &translation.source_port {
                 Some(PortTranslation::Shift { from, to }) => {

@@ -79,6 +79,8 @@ pub struct Crossing {
     pub original: Fields,
     /// Its fields as it left.
     pub translated: Fields,
+    /// It was for the device itself, at last.
+    pub local: bool,
     /// The connection tracker ignores it.
     pub untracked: bool,
     /// The connection's mark.

@@ -113,6 +113,8 @@ pub struct Piece {
     pub source_by: Option<Arc<str>>,
     /// The translation of this device that changed the destination.
     pub destination_by: Option<Arc<str>>,
+    /// It was translated to an address of this device itself.
+    pub redirected: bool,
 }
 
 impl Piece {
@@ -133,6 +135,7 @@ impl Piece {
             marks: Marks::default(),
             source_by: None,
             destination_by: None,
+            redirected: false,
         }
     }
 
@@ -243,6 +246,7 @@ impl Piece {
         self.marks = Marks::default();
         self.source_by = None;
         self.destination_by = None;
+        self.redirected = false;
     }
 
     /// True if any field is not as it entered the device.

@@ -207,10 +207,11 @@ impl At<'_, '_> {
     ) -> Vec<Traveller> {
         let device = self.here.device;
         let pipeline = &device.pipeline;
+        // A translation may have turned a packet away from the device, or to it.
         let journey = match query.journey {
-            Journey::Through => Journey::Through,
-            Journey::ToDevice => Journey::FromDevice,
             Journey::FromDevice => Journey::ToDevice,
+            _ if crossing.local => Journey::FromDevice,
+            _ => Journey::Through,
         };
         let kept = (traveller.piece.original, traveller.piece.current);
         let marks = traveller.piece.marks;

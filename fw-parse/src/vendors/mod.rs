@@ -2,3 +2,4 @@
 
 pub mod cisco_asa;
 pub mod fortinet_fortios;
+pub mod iptables;

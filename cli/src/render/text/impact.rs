@@ -17,9 +17,11 @@ pub fn text(report: &ImpactReport, page: Page) -> String {
     }
     let mut flows: Vec<&FlowReport> = report.flows.iter().filter(|f| is_told(f)).collect();
     flows.sort_by_key(|f| (std::cmp::Reverse(f.exit_code), rank(f.impact)));
+    let mut told: Vec<&FlowReport> = Vec::new();
     for f in flows {
         paper.gap();
-        flow(&mut paper, f);
+        flow(&mut paper, f, &told);
+        told.push(f);
     }
     paper.gap();
     unchanged(&mut paper, report);
@@ -31,15 +33,7 @@ pub fn text(report: &ImpactReport, page: Page) -> String {
         &report.exposure,
         &report.inputs,
     );
-    if !report.closed.is_empty() {
-        parts::exposure(
-            &mut paper,
-            "closed outside the declared flows",
-            DIM,
-            &report.closed,
-            &report.inputs,
-        );
-    }
+    parts::closed(&mut paper, &report.closed);
     parts::findings(&mut paper, report);
     parts::coverage(&mut paper, &report.coverage);
     let mut assumptions = report.assumptions.clone();
@@ -184,10 +178,14 @@ fn port_of(flow: &FlowReport) -> String {
     }
 }
 
-fn flow(paper: &mut Paper, flow: &FlowReport) {
+fn flow(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
     let (style, mark, words) = sign(flow);
     title(paper, flow, style, mark, words);
-    if let Some(parent) = &flow.companion_of {
+    let hurt = !matches!(
+        flow.impact,
+        Impact::Changed | Impact::Opened | Impact::PartlyOpened | Impact::None
+    );
+    if let Some(parent) = flow.companion_of.as_ref().filter(|_| hurt) {
         let about = if flow.id.ends_with("/dns") {
             "names"
         } else if flow.id.ends_with("/ntp") {
@@ -206,22 +204,25 @@ fn flow(paper: &mut Paper, flow: &FlowReport) {
         };
         paper.labelled(change.severity.as_str(), style, &parts::change(change));
     }
-    causes(paper, flow);
+    causes(paper, flow, told);
     for reason in flow.reasons.iter().take(3) {
         parts::reason(paper, reason);
     }
     parts::more(paper, flow.reasons.len(), 3, "reason");
-    let whole = matches!(flow.impact, Impact::Blocked | Impact::Opened);
-    if !flow.lost.is_empty() && !(whole && flow.witness.is_some()) {
+    // Where all of a flow is lost or gained, an example says as much.
+    let regions =
+        !matches!(flow.impact, Impact::Blocked | Impact::Opened) || flow.witness.is_none();
+    if regions && !flow.lost.is_empty() {
         parts::regions(paper, "lost", RED, &flow.lost);
     }
-    if !flow.gained.is_empty() && !(whole && flow.witness.is_some()) {
+    if regions && !flow.gained.is_empty() {
         parts::regions(paper, "gained", GREEN, &flow.gained);
     }
     if !flow.undecided.is_empty() {
         parts::regions(paper, "open", YELLOW, &flow.undecided);
     }
-    if flow.impact != Impact::Changed {
+    let shown = told.iter().any(|t| t.decided_by == flow.decided_by);
+    if flow.impact != Impact::Changed && !shown {
         parts::decisions(paper, &flow.decided_by);
     }
     examples(paper, flow);
@@ -287,7 +288,21 @@ fn title(paper: &mut Paper, flow: &FlowReport, style: Style, mark: &str, words: 
 /// Edits that are shown with their line.
 const CAUSES: usize = 3;
 
-fn causes(paper: &mut Paper, flow: &FlowReport) {
+fn causes(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
+    // One edit often hurts several flows; its lines are shown once.
+    if let Some(first) = flow.caused_by.first()
+        && let Some(before) = told.iter().find(|t| t.caused_by == flow.caused_by)
+    {
+        let text = format!(
+            "{}:{} {}, as for {}",
+            first.file,
+            first.line,
+            parts::edit(first.edit),
+            before.id
+        );
+        paper.labelled_line("cause", BOLD, &text);
+        return;
+    }
     for (n, cause) in flow.caused_by.iter().take(CAUSES).enumerate() {
         let label = if n == 0 { "cause" } else { "and" };
         let text = format!("{}:{} {}", cause.file, cause.line, parts::edit(cause.edit));
@@ -298,11 +313,13 @@ fn causes(paper: &mut Paper, flow: &FlowReport) {
                 .caused_by
                 .get(n - 1)
                 .is_some_and(|c| c.context == cause.context);
-        let note = cause
-            .context
-            .as_ref()
-            .filter(|_| !known)
-            .map(|c| format!("in {c}"));
+        let note = cause.context.as_ref().filter(|_| !known).map(|c| {
+            if c.starts_with("in ") {
+                c.clone()
+            } else {
+                format!("in {c}")
+            }
+        });
         paper.source_line(cause.line, &cause.text, None, note.as_deref());
     }
     parts::more(paper, flow.caused_by.len(), CAUSES, "edited line");

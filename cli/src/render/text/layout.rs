@@ -225,6 +225,10 @@ impl Paper {
         };
         let bar = paint(DIM, &format!("{number:>margin$} │"));
         self.line(&format!("  {bar} {shown}"));
+        // To underline a whole line says nothing.
+        if marked.is_none() && note.is_none() {
+            return;
+        }
         let bar = paint(DIM, &format!("{:>margin$} │", ""));
         let length = length.max(1).min(room.saturating_sub(indent).max(1));
         let carets = format!("{}{}", " ".repeat(indent), "^".repeat(length));

@@ -213,6 +213,30 @@ pub fn exposure(
     more(paper, list.len(), ENTRIES, "region");
 }
 
+/// What is closed outside the declared flows: nobody declared it, so the
+/// regions are enough.
+pub fn closed(paper: &mut Paper, list: &[Exposure]) {
+    const SHOWN: usize = 3;
+    if list.is_empty() {
+        return;
+    }
+    paper.line(&format!(
+        "Closed outside the declared flows: {}",
+        list.len()
+    ));
+    for entry in list.iter().take(SHOWN) {
+        let text = region(&entry.region);
+        paper.line(&format!(
+            "  {}",
+            super::layout::fit(&text, paper.width.saturating_sub(2))
+        ));
+    }
+    if list.len() > SHOWN {
+        let rest = count(list.len() - SHOWN, "more region");
+        paper.line(&format!("  and {rest}, see --format json"));
+    }
+}
+
 /// What belongs to no single flow.
 pub fn findings(paper: &mut Paper, report: &ImpactReport) {
     if !report.findings.is_empty() {

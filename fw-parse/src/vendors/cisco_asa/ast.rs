@@ -80,8 +80,8 @@ pub struct Config<'a> {
     pub policy_maps: Vec<PolicyMap<'a>>,
     /// `service-policy`.
     pub service_policies: Vec<ServicePolicy<'a>>,
-    /// `fixup protocol` of PIX 6: word, ports.
-    pub fixups: Vec<(&'a str, Option<(u16, u16)>, bool, Place)>,
+    /// `fixup protocol` of PIX 6.
+    pub fixups: Vec<Fixup<'a>>,
     /// What may be addressed to the device itself.
     pub local: Vec<LocalService<'a>>,
     /// `crypto map M seq match address A`: map and sequence, list.
@@ -96,6 +96,19 @@ pub struct Config<'a> {
     pub beside: Vec<(Beside<'a>, Place)>,
     /// Text of lines that are not understood and stand for themselves.
     pub opaque: Vec<(String, Place)>,
+}
+
+/// `fixup protocol X ...` of PIX 6.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fixup<'a> {
+    /// The engine.
+    pub name: &'a str,
+    /// First and last port, where given.
+    pub ports: Option<(u16, u16)>,
+    /// UDP, else TCP.
+    pub udp: bool,
+    /// The line.
+    pub place: Place,
 }
 
 /// Things that decide about traffic beside the access lists.
@@ -389,6 +402,8 @@ pub struct Ace<'a> {
 }
 
 /// One line of an access list.
+// Nearly all are entries, so that boxing them would only add allocations.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EntryKind<'a> {
     /// `remark`
@@ -578,8 +593,8 @@ pub enum LegacyNat<'a> {
         mapped: Option<Ipv4Addr>,
         /// Real addresses.
         real: LegacyReal<'a>,
-        /// Protocol, mapped port, real port.
-        ports: Option<(u8, u16, u16)>,
+        /// Protocol, mapped port, real port; without the last the list has it.
+        ports: Option<(u8, u16, Option<u16>)>,
         /// The line.
         place: Place,
     },

@@ -112,7 +112,9 @@ fn weigh(line: &str) -> Option<(u32, &'static str)> {
 /// Commands that another product has in place of these.
 fn foreign(line: &str) -> bool {
     let line = line.trim();
+    let wildcard = |word: &str| word.starts_with("0.") && word.ends_with(".255");
     line.starts_with("ip access-list ")
+        || (line.starts_with("access-list ") && line.split(' ').any(wildcard))
         || line.starts_with("ip access-group ")
         || line.starts_with("ipv4 access-list ")
         || line.starts_with("ip traffic-filter ")
@@ -128,8 +130,8 @@ fn evidence(text: &str) -> Vec<Evidence> {
     let mut out: Vec<Evidence> = Vec::new();
     let mut other = false;
     for (number, line) in (1u32..).zip(text.lines()) {
+        other |= foreign(line);
         let Some((weight, what)) = weigh(line) else {
-            other |= foreign(line);
             continue;
         };
         if !out.iter().any(|e| e.what == what) {

@@ -1,7 +1,7 @@
 //! Access lists to filters.
 
 use super::super::ast::{
-    AccessList, Ace, AceAction, Address, Endpoint, Entry, EntryKind, Icmp, Ports, Protocol,
+    AccessList, Ace, AceAction, Address, Entry, EntryKind, Icmp, Ports, Protocol,
 };
 use super::Lowering;
 use fw_model::{
@@ -197,7 +197,7 @@ impl<'a> Lowering<'_, 'a> {
                 parts.push(address);
             }
             if let Some(identity) = &end.identity {
-                parts.push(identity_expr(end, identity, dimension));
+                parts.push(identity_expr(identity, dimension));
             }
         }
         if let Some(name) = ace.time_range {
@@ -238,7 +238,16 @@ impl<'a> Lowering<'_, 'a> {
 
 /// Users of the source are known by login; everything else is a tag that the
 /// configuration does not tie to addresses.
-fn identity_expr(end: &Endpoint<'_>, identity: &str, dimension: Dimension) -> MatchExpr {
+fn identity_expr(identity: &str, dimension: Dimension) -> MatchExpr {
+    if let Some(names) = identity.strip_prefix("ifc ")
+        && !names.contains(' ')
+    {
+        let set = std::sync::Arc::new(fw_model::InterfaceSet::name(names));
+        return match dimension {
+            Dimension::Source => MatchExpr::Ingress(set),
+            Dimension::Destination => MatchExpr::Egress(set),
+        };
+    }
     let mut words = identity.split(' ');
     if dimension == Dimension::Source
         && let (Some("user"), Some(name), None) = (words.next(), words.next(), words.next())
@@ -249,7 +258,6 @@ fn identity_expr(end: &Endpoint<'_>, identity: &str, dimension: Dimension) -> Ma
             _ => MatchExpr::User(vec![name.to_owned()].into()),
         };
     }
-    let _ = end;
     let field = match dimension {
         Dimension::Source => "source",
         Dimension::Destination => "destination",

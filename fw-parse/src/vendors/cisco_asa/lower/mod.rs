@@ -114,8 +114,8 @@ pub fn lower(
     lowering.routes();
     lowering.version_assumptions();
     lowering.policies();
-    lowering.translations();
     lowering.local_services();
+    lowering.translations();
     lowering.treatments();
     lowering.beside();
     let Lowering {

@@ -63,6 +63,7 @@ pub struct Objects<'c, 'a> {
     network_sets: Vec<Option<Resolved<AddressSet>>>,
     group_addresses: Vec<Option<Resolved<AddressSet>>>,
     group_services: Vec<Option<Resolved<ServiceSet>>>,
+    conditions: FxHashMap<(Address<'a>, Dimension), MatchExpr>,
     literals: FxHashMap<Address<'a>, Arc<AddressSet>>,
     service_sets: FxHashMap<ServiceKey<'a>, MatchExpr>,
     reported: FxHashSet<String>,
@@ -161,6 +162,7 @@ impl<'c, 'a> Objects<'c, 'a> {
             network_sets: vec![None; config.networks.len()],
             group_addresses: vec![None; config.groups.len()],
             group_services: vec![None; config.groups.len()],
+            conditions: FxHashMap::default(),
             literals: FxHashMap::default(),
             service_sets: FxHashMap::default(),
             reported: FxHashSet::default(),
@@ -468,10 +470,10 @@ impl<'c, 'a> Objects<'c, 'a> {
         path.pop();
         let resolved = known(AddressSet::union_all(sets.iter().map(AsRef::as_ref)), open);
         // What a cycle cut short depends on where it was entered.
-        if path.is_empty() || resolved.open.is_empty() {
-            if let Some(slot) = self.group_addresses.get_mut(at) {
-                *slot = Some(resolved.clone());
-            }
+        if (path.is_empty() || resolved.open.is_empty())
+            && let Some(slot) = self.group_addresses.get_mut(at)
+        {
+            *slot = Some(resolved.clone());
         }
         resolved
     }
@@ -568,10 +570,10 @@ impl<'c, 'a> Objects<'c, 'a> {
         }
         path.pop();
         let resolved = known(ServiceSet::union_all(&sets), open);
-        if path.is_empty() || resolved.open.is_empty() {
-            if let Some(slot) = self.group_services.get_mut(at) {
-                *slot = Some(resolved.clone());
-            }
+        if (path.is_empty() || resolved.open.is_empty())
+            && let Some(slot) = self.group_services.get_mut(at)
+        {
+            *slot = Some(resolved.clone());
         }
         resolved
     }
@@ -647,8 +649,14 @@ impl<'c, 'a> Objects<'c, 'a> {
         if address == Address::Any {
             return MatchExpr::Always;
         }
+        let key = (address, dimension);
+        if let Some(done) = self.conditions.get(&key) {
+            return done.clone();
+        }
         let resolved = self.addresses(address);
-        address_condition(&resolved, dimension)
+        let expr = address_condition(&resolved, dimension);
+        self.conditions.insert(key, expr.clone());
+        expr
     }
 
     /// The condition that protocol, ports and ICMP type make.
@@ -679,6 +687,22 @@ impl<'c, 'a> Objects<'c, 'a> {
         destination: Option<Ports<'a>>,
         icmp: Option<Icmp<'a>>,
     ) -> MatchExpr {
+        // By far the most entries.
+        if let (Protocol::Word(p), None) = (protocol, icmp) {
+            let ports = |ports: Option<Ports<'a>>| match ports {
+                None => Some(all_ports()),
+                Some(Ports::Op(op)) => Some(port_set(op)),
+                Some(Ports::Group(_)) => None,
+            };
+            if let (Some(source), Some(destination)) = (ports(source), ports(destination)) {
+                let set = service_of(p, &source, &destination);
+                return if set.is_empty() {
+                    MatchExpr::Never
+                } else {
+                    MatchExpr::service(set)
+                };
+            }
+        }
         let mut open: Vec<Open> = Vec::new();
         let base = match protocol {
             Protocol::Word(p) => service_of(p, &all_ports(), &all_ports()),

@@ -306,7 +306,12 @@ fn ports_of<'a>(
 pub fn port_op(words: &mut Words<'_, '_>, protocol: Option<u8>) -> Option<PortOp> {
     let start = *words;
     let op = words.take()?;
-    let mut one = || ports::port(words.take()?, protocol);
+    let mut one = || {
+        let word = words.take()?;
+        // Listings may run the counter into the port.
+        let word = word.split_once("(hitcnt=").map_or(word, |(port, _)| port);
+        ports::port(word, protocol)
+    };
     let found = match op {
         "eq" => one().map(PortOp::Eq),
         "neq" => one().map(PortOp::Neq),

@@ -12,7 +12,7 @@ use super::{Parser, Status, nat, time};
 use std::net::IpAddr;
 
 /// The block that a line may belong to; the numbers are indices.
-pub(super) enum Block<'a> {
+pub(super) enum Block {
     None,
     Interface(usize),
     Network(usize),
@@ -23,8 +23,8 @@ pub(super) enum Block<'a> {
     PolicyMap(usize, Option<usize>),
     /// Sub-commands of an inert command.
     Inert(&'static str),
-    /// Sub-commands of a command that is not understood: its words.
-    Opaque(&'a str),
+    /// Sub-commands of a command that is not understood.
+    Opaque,
 }
 
 /// What the words behind `object-group` say of the group.
@@ -38,7 +38,7 @@ pub(super) fn group_kind(kind: &str, protocol: Option<&str>) -> GroupKind {
             _ => GroupKind::Service,
         },
         "protocol" => GroupKind::Protocol,
-        "icmp-type" => GroupKind::IcmpType,
+        "icmp-type" | "icmp-object" => GroupKind::IcmpType,
         "user" => GroupKind::User,
         "security" => GroupKind::Security,
         _ => GroupKind::Other,
@@ -73,7 +73,7 @@ impl<'a> Parser<'_, 'a> {
             Block::ClassMap(at) => self.class_line(at, words, inside, place),
             Block::PolicyMap(at, class) => self.policy_line(at, class, words, inside, place),
             Block::Inert(why) => self.inert_line(why, words, inside, place),
-            Block::Opaque(_) => inside.then_some(Status::Opaque),
+            Block::Opaque => inside.then_some(Status::Opaque),
         };
         let _ = indent;
         status

@@ -67,7 +67,7 @@ struct Parser<'l, 'a> {
     names: Names<'a>,
     groups: FxHashMap<&'a str, GroupKind>,
     lists: FxHashMap<(&'a str, bool), usize>,
-    block: Block<'a>,
+    block: Block,
     /// Indent of the line that opened the block.
     block_indent: usize,
     ledger: &'l mut Ledger,

@@ -268,12 +268,7 @@ fn legacy_static_of<'a>(
             _ => return None,
         }
     }
-    let ports = match (protocol, mapped_port, real_port) {
-        (Some(p), Some(m), Some(r)) => Some((p, m, r)),
-        (None, ..) => None,
-        // Ports come from the list: not modeled.
-        _ => return None,
-    };
+    let ports = protocol.zip(mapped_port).map(|(p, m)| (p, m, real_port));
     Some(LegacyNat::Static {
         real_interface,
         mapped_interface,

@@ -1,9 +1,9 @@
 //! Top-level commands.
 
 use super::super::ast::{
-    AccessGroup, Address, Beside, Binding, ClassMap, Group, Interface, LegacyNat, LocalService,
-    NetworkObject, Place, Platform, PolicyMap, RouteLine, ServiceObject, ServicePolicy, TimeRange,
-    Version,
+    AccessGroup, Address, Beside, Binding, ClassMap, Fixup, Group, Interface, LegacyNat,
+    LocalService, NetworkObject, Place, Platform, PolicyMap, RouteLine, ServiceObject,
+    ServicePolicy, TimeRange, Version,
 };
 use super::super::inert;
 use super::super::ports;
@@ -133,7 +133,7 @@ impl<'a> Parser<'_, 'a> {
         if is_prompt(first) || second.is_some_and(is_prompt) {
             return Status::Inert("left over from a terminal session or script");
         }
-        self.block = Block::Opaque(first);
+        self.block = Block::Opaque;
         self.unknown(all, place)
     }
 
@@ -255,7 +255,7 @@ impl<'a> Parser<'_, 'a> {
                 // An object of another kind only matters where it is used,
                 // and there it is not understood either.
                 let _ = all;
-                self.block = Block::Opaque(kind);
+                self.block = Block::Opaque;
                 return Some(Status::Opaque);
             }
         }
@@ -388,6 +388,12 @@ impl<'a> Parser<'_, 'a> {
                 let entry = nat::legacy_global(words, &self.names, place);
                 return Some(self.legacy(entry));
             }
+            "sysopt"
+                if words.peek() == Some("connection")
+                    && matches!(words.peek_at(1), Some("permit-vpn" | "permit-ipsec")) =>
+            {
+                self.config.vpn_is_filtered = false;
+            }
             "nat-control" => self.config.nat_control = Some((true, place)),
             "same-security-traffic" => {
                 words.eat("permit");
@@ -458,7 +464,7 @@ impl<'a> Parser<'_, 'a> {
 
     fn route(&self, mut words: Words<'_, 'a>, place: Place) -> Option<RouteLine<'a>> {
         let interface = words.take()?;
-        let mut part = |words: &mut Words<'_, 'a>| {
+        let part = |words: &mut Words<'_, 'a>| {
             if words.eat("0") {
                 Some(std::net::Ipv4Addr::UNSPECIFIED)
             } else {
@@ -743,7 +749,7 @@ impl<'a> Parser<'_, 'a> {
             ("fixup", Some(_)) => {
                 words.eat("protocol");
                 if let Some(fixup) = fixup(words, place) {
-                    config.fixups.retain(|f| f.0 != fixup.0);
+                    config.fixups.retain(|f| f.name != fixup.name);
                 }
             }
             ("sysopt", Some("connection"))
@@ -877,10 +883,7 @@ fn service_policy<'a>(mut words: Words<'_, 'a>, place: Place) -> Option<ServiceP
 }
 
 /// `fixup protocol X [udp|tcp] [port[-port]]`.
-fn fixup<'a>(
-    mut words: Words<'_, 'a>,
-    place: Place,
-) -> Option<(&'a str, Option<(u16, u16)>, bool, Place)> {
+fn fixup<'a>(mut words: Words<'_, 'a>, place: Place) -> Option<Fixup<'a>> {
     let name = words.take()?;
     let mut udp = matches!(name, "dns" | "tftp");
     let mut range = None;
@@ -898,5 +901,10 @@ fn fixup<'a>(
             range = Some((port, port));
         }
     }
-    Some((name, range, udp, place))
+    Some(Fixup {
+        name,
+        ports: range,
+        udp,
+        place,
+    })
 }

@@ -343,3 +343,147 @@ fn bare_lists_decide_nothing_without_interfaces() {
     );
     assert_eq!(d.interfaces[0].name, "inside");
 }
+
+#[test]
+fn icmp_inspection_of_one_interface() {
+    let d = with_base(
+        "access-list OUT extended deny ip any any
+access-group OUT in interface outside
+class-map inspection_default
+ match default-inspection-traffic
+policy-map P
+ class inspection_default
+  inspect icmp
+service-policy P interface inside
+",
+    );
+    assert_eq!(
+        reply(&d, "inside", echo("10.1.1.5", "8.8.8.8")),
+        Disposition::Permitted
+    );
+    assert_eq!(
+        reply(&d, "dmz", echo("10.2.2.9", "8.8.8.8")),
+        Disposition::Denied
+    );
+    // An echo-reply that nobody asked for is no reply.
+    let unsolicited = packet(1, "8.8.8.8", 0, "10.1.1.5", 0);
+    assert_eq!(verdict(&d, "outside", unsolicited), DENY);
+}
+
+/// The first treatment of a kind for a TCP or UDP packet.
+fn treatment(d: &Device, kind: fw_model::TreatmentKind, p: Packet) -> Option<String> {
+    use fw_model::MatchExpr;
+    fn holds(expr: &MatchExpr, p: Packet) -> bool {
+        match expr {
+            MatchExpr::Always => true,
+            MatchExpr::Service(set) => set.contains(p.service(), p.source_port),
+            MatchExpr::Source(set) => set.contains(p.source),
+            MatchExpr::Destination(set) => set.contains(p.destination),
+            MatchExpr::All(parts) => parts.iter().all(|x| holds(x, p)),
+            MatchExpr::Any(parts) => parts.iter().any(|x| holds(x, p)),
+            _ => false,
+        }
+    }
+    d.treatments
+        .iter()
+        .find(|t| t.treatment.kind == kind && holds(&t.match_expr, p))
+        .map(|t| t.treatment.value.clone())
+}
+
+#[test]
+fn timeouts_and_inspection() {
+    use fw_model::TreatmentKind::{Inspection, SessionTimeout, StateBypass};
+    let d = with_base(
+        "timeout conn 2:00:00 half-closed 0:10:00 udp 0:01:00 icmp 0:00:02
+access-list SIP2 extended permit tcp any host 10.2.2.10 eq 6001
+class-map SIP2
+ match access-list SIP2
+class-map inspection_default
+ match default-inspection-traffic
+policy-map global_policy
+ class inspection_default
+  inspect dns preset_dns_map
+  inspect sqlnet
+ class SIP2
+  set connection timeout idle 8:00:00
+  set connection advanced-options tcp-state-bypass
+service-policy global_policy global
+",
+    );
+    let sip2 = tcp("10.1.1.5", "10.2.2.10", 6001);
+    let web = tcp("10.1.1.5", "10.2.2.10", 80);
+    let dns = udp("10.1.1.5", "8.8.8.8", 53);
+    assert_eq!(
+        treatment(&d, SessionTimeout, sip2).as_deref(),
+        Some("28800s")
+    );
+    assert_eq!(treatment(&d, SessionTimeout, web).as_deref(), Some("7200s"));
+    assert_eq!(treatment(&d, SessionTimeout, dns).as_deref(), Some("60s"));
+    assert_eq!(
+        treatment(&d, Inspection, dns).as_deref(),
+        Some("dns preset_dns_map")
+    );
+    assert_eq!(treatment(&d, Inspection, web), None);
+    assert!(treatment(&d, StateBypass, sip2).is_some());
+    assert!(treatment(&d, StateBypass, web).is_none());
+    let never = with_base("timeout conn 0:0:0\n");
+    assert_eq!(
+        treatment(&never, SessionTimeout, web).as_deref(),
+        Some("never")
+    );
+    let untouched = with_base("");
+    assert_eq!(
+        treatment(&untouched, SessionTimeout, web).as_deref(),
+        Some("3600s")
+    );
+    assert!(
+        untouched
+            .assumptions
+            .iter()
+            .any(|a| a.code == "default-timeouts")
+    );
+}
+
+#[test]
+fn traffic_to_the_device_itself() {
+    let d = with_base(
+        "ssh 10.1.5.0 255.255.255.0 inside
+icmp permit any echo outside
+access-list IN extended deny ip any any
+access-group IN in interface inside
+",
+    );
+    assert_eq!(
+        verdict(&d, "inside", tcp("10.1.5.9", "10.1.0.1", 22)),
+        ALLOW
+    );
+    assert_eq!(verdict(&d, "inside", tcp("10.1.6.9", "10.1.0.1", 22)), DENY);
+    assert_eq!(
+        verdict(&d, "inside", tcp("10.1.5.9", "203.0.113.1", 22)),
+        DENY
+    );
+    assert_eq!(verdict(&d, "inside", echo("10.1.5.9", "10.1.0.1")), ALLOW);
+    assert_eq!(
+        verdict(&d, "outside", echo("8.8.8.8", "203.0.113.1")),
+        ALLOW
+    );
+    let mask = packet(1, "8.8.8.8", 0, "203.0.113.1", 17 << 8);
+    assert_eq!(verdict(&d, "outside", mask), DENY);
+}
+
+#[test]
+fn control_plane_list_is_for_the_device_alone() {
+    let d = with_base(
+        "access-list CP extended deny icmp any any
+access-group CP in interface inside control-plane
+",
+    );
+    assert_eq!(verdict(&d, "inside", echo("10.1.5.9", "10.1.0.1")), DENY);
+    assert_eq!(verdict(&d, "inside", echo("10.1.5.9", "8.8.8.8")), ALLOW);
+}
+
+#[test]
+fn management_interfaces_carry_no_transit() {
+    let d = device(&BASE.replace(" nameif dmz\n", " management-only\n nameif dmz\n"));
+    assert_eq!(verdict(&d, "inside", tcp("10.1.1.5", "10.2.2.9", 80)), DENY);
+}
