@@ -10,12 +10,15 @@ use fw_model::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 mod address;
+mod ends;
 mod local;
 mod nat;
 mod network;
 mod policy;
+mod same_interface;
 mod schedule;
 mod service;
+mod source_nat;
 mod treatment;
 
 use address::Addresses;

@@ -184,7 +184,7 @@ pub fn instant(words: &[&str]) -> Option<i64> {
 pub fn minute(text: &str) -> Option<i64> {
     let mut parts = text.split(':').map(|p| p.parse::<i64>().ok());
     let (hour, minute) = (parts.next()??, parts.next()??);
-    ((0..=24).contains(&hour) && (0..60).contains(&minute)).then_some(hour * 60 + minute)
+    ((0..=23).contains(&hour) && (0..60).contains(&minute)).then_some(hour * 60 + minute)
 }
 
 /// Days since 1970-01-01 in the Gregorian calendar.

@@ -76,7 +76,10 @@ impl<'t> Lowering<'_, 't> {
             ScheduleKind::Once(start, end) => lowered(vec![(*start, *end)], Vec::new()),
             ScheduleKind::Weekly(ranges) if ranges.is_empty() => MatchExpr::Never,
             ScheduleKind::Weekly(ranges) => {
-                let all: u32 = ranges.iter().map(|(a, b)| b - a).sum();
+                let all: u32 = ranges
+                    .iter()
+                    .map(|(a, b)| b.saturating_sub(*a))
+                    .fold(0, u32::saturating_add);
                 if i64::from(all) >= fw_model::match_expr::WEEK {
                     return MatchExpr::Always;
                 }

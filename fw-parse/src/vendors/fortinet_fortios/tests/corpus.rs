@@ -128,3 +128,34 @@ fn ten_thousand_policies_take_no_time() {
     );
     assert!(took.as_secs() < 10);
 }
+
+#[test]
+fn odd_values_do_no_harm() {
+    let objects = [
+        "firewall schedule recurring\nedit s\nset day sunday sunday\nset start 24:30\nset end 99:99",
+        "firewall schedule onetime\nedit s\nset start 25:00 2020/13/40\nset end x",
+        "firewall vip\nedit s\nset extip 9.9.9.9-1.1.1.1\nset mappedip ::1-1.1.1.1\nset extport 9-1\nset portforward enable",
+        "firewall service custom\nedit s\nset tcp-portrange 9-1:5-2 70000 : -",
+        "firewall address\nedit s\nset type wildcard\nset wildcard ::1 255.0.255.0",
+        "firewall address6\nedit s\nset ip6 1.2.3.4/99",
+        "router static\nedit 1\nset dst 300.1.1.1 0.0.0.1\nset distance 99999999999\nset priority -1",
+        "system session-ttl\nset default 99999999999999999999\nconfig port\nedit 1\nset start-port 9\nset end-port 1\nend",
+    ];
+    for object in objects {
+        let rule = super::policy(
+            1,
+            "lan",
+            "wan",
+            &[
+                "set srcaddr s",
+                "set dstaddr s",
+                "set service s",
+                "set schedule s",
+                "set action accept",
+                "set nat enable",
+            ],
+        );
+        let text = format!("{}config {object}\nnext\nend\n{rule}", super::BASE);
+        assert_eq!(parse(&text).devices.len(), 1, "{object}");
+    }
+}
