@@ -64,6 +64,8 @@ struct Node<'a> {
 pub(super) struct Tree<'a> {
     nodes: Vec<Node<'a>>,
     index: FxHashMap<(NodeId, Cow<'a, str>), NodeId>,
+    /// Further lines that repeat a value.
+    repeated: FxHashMap<NodeId, Vec<u32>>,
     clock: u32,
     full: bool,
 }
@@ -82,6 +84,7 @@ impl<'a> Tree<'a> {
                 mark: Cell::new(Mark::None),
             }],
             index: FxHashMap::default(),
+            repeated: FxHashMap::default(),
             clock: 0,
             full: false,
         }
@@ -119,11 +122,7 @@ impl<'a> Tree<'a> {
     pub(super) fn enter(&mut self, parent: NodeId, name: Cow<'a, str>, place: Place) -> NodeId {
         let key = (parent, name);
         if let Some(&id) = self.index.get(&key) {
-            self.clock += 1;
-            if let Some(node) = self.nodes.get_mut(id as usize) {
-                node.written = self.clock;
-                node.place.last_line = node.place.last_line.max(place.last_line);
-            }
+            self.touch(id, place);
             return id;
         }
         let id = self.push(parent, key.1.clone(), place);
@@ -131,6 +130,19 @@ impl<'a> Tree<'a> {
             self.index.insert(key, id);
         }
         id
+    }
+
+    /// Writes a node once more.
+    pub(super) fn touch(&mut self, id: NodeId, place: Place) {
+        self.clock += 1;
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            node.written = self.clock;
+            if node.children.is_empty() {
+                self.repeated.entry(id).or_default().push(place.line);
+            } else {
+                node.place.last_line = node.place.last_line.max(place.last_line);
+            }
+        }
     }
 
     /// The child of that name, if [`Self::enter`] added one.
@@ -226,6 +238,11 @@ impl<'t> At<'t> {
     /// Where it stands.
     pub(super) fn place(&self) -> Place {
         self.node().map(|n| n.place).unwrap_or_default()
+    }
+
+    /// Lines after the first one that give the same value again.
+    pub(super) fn repeated(&self) -> &'t [u32] {
+        self.tree.repeated.get(&self.id).map_or(&[], Vec::as_slice)
     }
 
     /// Its children in order.
