@@ -8,7 +8,7 @@ use super::{Lower, RuleLayer};
 use crate::vendors::paloalto_panos::ast::{DestinationNat, Rule as Syntax, SourceNat};
 use fw_model::match_expr::Dimension;
 use fw_model::{
-    Action, AddressSet, AddressTranslation, Condition, ConditionKind, Family, Filter, InterfaceSet,
+    Action, AddressSet, AddressTranslation, ConditionKind, Family, Filter, InterfaceSet,
     IntervalSet, MatchExpr, PortTranslation, Rule, Stage, StageKind, Translation, View,
 };
 use std::sync::Arc;
@@ -71,15 +71,13 @@ impl<'t> Lower<'t> {
             matched.destination.as_ref(),
             matched.source.as_ref(),
         );
-        let action = match translated {
-            Ok(translation) if translation.is_empty() => Action::Permit,
-            Ok(translation) => Action::Translate(Arc::new(translation.into_model(name.clone()))),
-            Err(text) => Action::Opaque(Arc::new(Condition {
-                key: text.clone(),
-                kind: ConditionKind::Environment,
-                text,
-                span: Some(place),
-            })),
+        let (effects, action) = match translated {
+            Ok(translation) if translation.is_empty() => (Vec::new(), Action::Permit),
+            Ok(translation) => {
+                let translation = translation.into_model(name.clone());
+                (Vec::new(), Action::Translate(Arc::new(translation)))
+            }
+            Err(text) => self.untold(text, rule.place),
         };
         matched.uses.sort_unstable();
         matched.uses.dedup();
@@ -88,7 +86,7 @@ impl<'t> Lower<'t> {
             id: Some(name.clone()),
             span: Some(place),
             match_expr: MatchExpr::all(matched.parts),
-            effects: Vec::new(),
+            effects,
             action,
             treatments: Vec::new(),
             uses: matched.uses.clone(),
@@ -274,20 +272,18 @@ impl<'t> Lower<'t> {
             .filter(|o| o.open.is_empty() && public.open.is_empty())
             .and_then(|o| one_to_one(&public, &o.set));
         let place = Some(span(self.names.source, source.kind.place));
-        let action = match shift {
-            Some(shift) => Action::Translate(Arc::new(Translation {
-                name: format!("{name} (reverse)"),
-                destination: Some(shift),
-                ..Translation::default()
-            })),
+        let (effects, action) = match shift {
+            Some(shift) => {
+                let translation = Translation {
+                    name: format!("{name} (reverse)"),
+                    destination: Some(shift),
+                    ..Translation::default()
+                };
+                (Vec::new(), Action::Translate(Arc::new(translation)))
+            }
             None => {
                 let text = format!("reverse of the bidirectional translation to {}", public.set);
-                Action::Opaque(Arc::new(Condition {
-                    key: text.clone(),
-                    kind: ConditionKind::Environment,
-                    text,
-                    span: place,
-                }))
+                self.untold(text, source.kind.place)
             }
         };
         Some(Rule {
@@ -295,7 +291,7 @@ impl<'t> Lower<'t> {
             id: Some(format!("{name} (reverse)")),
             span: place,
             match_expr: MatchExpr::all(conditions),
-            effects: Vec::new(),
+            effects,
             action,
             treatments: Vec::new(),
             uses: public.uses,
