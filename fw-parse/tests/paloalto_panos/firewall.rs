@@ -597,3 +597,31 @@ fn objects_are_linked_to_rules() {
     );
     assert_eq!(device.definitions[group.uses[0].0 as usize].name, "web");
 }
+
+#[test]
+fn conditions_change_with_what_they_refer_to() {
+    let key = |held: &str| {
+        let device = with(&[
+            format!("set profiles custom-url-category C list {held}\n"),
+            rule("A", &["category C", "action allow"]),
+        ]);
+        device.conditions()[0].key.clone()
+    };
+    assert_ne!(key("example.org"), key("example.net"));
+    let many = |port: u16| {
+        let mut rules = vec![rule("A", &["application ssl", "action allow"])];
+        for n in 0..40 {
+            let fields = [
+                "protocol tcp",
+                &format!("port {}", port + n),
+                "application ssl",
+            ];
+            let list = "rulebase application-override rules";
+            let text = rule_in(list, &format!("o{n}"), &fields);
+            rules.push(text.replace(&format!("set {list} o{n} service any\n"), ""));
+        }
+        with(&rules).conditions()[0].key.clone()
+    };
+    assert_ne!(many(1000), many(2000));
+    assert_eq!(many(1000), many(1000));
+}

@@ -207,6 +207,8 @@ pub(super) struct Objects<'t> {
     pub(super) regions: Vec<Group<'t>>,
     pub(super) lists: Vec<ExternalList<'t>>,
     pub(super) schedules: Vec<Schedule<'t>>,
+    /// Custom URL categories with what they hold, as one line.
+    pub(super) categories: Vec<(&'t str, String)>,
 }
 
 /// An address object.

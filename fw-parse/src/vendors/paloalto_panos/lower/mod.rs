@@ -1,5 +1,6 @@
 //! From the syntax tree to the common model: the only place that knows both.
 
+mod addresses;
 mod application;
 mod forwarding;
 mod local;

@@ -67,7 +67,6 @@ impl<'t> Lower<'t> {
             rule,
             scope,
             kind,
-            &name,
             matched.destination.as_ref(),
             matched.source.as_ref(),
         );
@@ -128,13 +127,12 @@ impl<'t> Lower<'t> {
         rule: &Syntax<'t>,
         scope: usize,
         kind: &str,
-        name: &str,
         destination: Option<&Addresses>,
         source: Option<&Addresses>,
     ) -> Result<Parts, String> {
         let mut out = Parts::default();
         if kind != "ipv4" {
-            return Err(format!("{kind} translation of rule {name}"));
+            return Err(untranslatable(rule, kind));
         }
         if let Some(from) = &rule.nat.source {
             self.source_translation(from, scope, source, &mut out)?;
@@ -257,7 +255,7 @@ impl<'t> Lower<'t> {
             .iter()
             .map(|w| self.names.address(scope, *w))
             .collect();
-        let public = super::names::joined(&parts);
+        let public = super::addresses::joined(&parts);
         let mut conditions: Vec<MatchExpr> = Vec::new();
         conditions.extend(self.zones.side(&rule.to, false));
         conditions.push(MatchExpr::address(
@@ -297,6 +295,18 @@ impl<'t> Lower<'t> {
             uses: public.uses,
         })
     }
+}
+
+/// The words of a translation between families.
+fn untranslatable(rule: &Syntax<'_>, kind: &str) -> String {
+    let source = rule.nat.source.iter().flat_map(|s| &s.addresses);
+    let destination = rule
+        .nat
+        .destination
+        .iter()
+        .filter_map(|d| d.address.as_ref());
+    let words: Vec<&str> = source.chain(destination).map(|w| w.text).collect();
+    format!("{kind} translation to {}", words.join(", "))
 }
 
 /// The n-th address of one range to the n-th of another of the same size.
