@@ -261,3 +261,16 @@ fn change_commands_are_carried_out() {
     assert_eq!(device.filters[0].rules[2].action, fw_model::Action::Deny);
     let _ = rule_in("rulebase nat rules", "x", &[]);
 }
+
+#[test]
+fn a_value_that_is_given_again_marks_its_own_lines_alone() {
+    let text = format!(
+        "{BASE}{}set warp-drive engage yes\nset rulebase security rules A action allow\n",
+        rule("A", &["action allow"])
+    );
+    let ledger = &parse(&text).ledgers[0];
+    let last = text.lines().count() as u32;
+    assert_eq!(ledger.status(last), Some(&LineStatus::Modeled));
+    assert_eq!(ledger.status(last - 1), Some(&LineStatus::Opaque));
+    assert_eq!(ledger.coverage().opaque, 1);
+}

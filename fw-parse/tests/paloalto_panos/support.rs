@@ -77,7 +77,7 @@ pub fn ping(from: &str, to: &str) -> Packet {
     }
 }
 
-fn packet(protocol: u8, from: &str, to: &str, port: u16) -> Packet {
+pub fn packet(protocol: u8, from: &str, to: &str, port: u16) -> Packet {
     Packet {
         source: from.parse().unwrap(),
         destination: to.parse().unwrap(),

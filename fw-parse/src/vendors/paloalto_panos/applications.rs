@@ -79,7 +79,12 @@ pub(super) fn ports_of(text: &str) -> Option<ServiceSet> {
         "icmp" => return Some(ServiceSet::protocol(ICMP)),
         "icmp6" => return Some(ServiceSet::protocol(ICMPV6)),
         "icmp-type" => return Some(ServiceSet::icmp(ICMP, ports.trim().parse().ok()?, None)),
-        "ip-proto" => return Some(ServiceSet::protocol(ports.trim().parse().ok()?)),
+        "ip-proto" => {
+            let (low, high) = ports.split_once('-').unwrap_or((ports, ports));
+            let (low, high): (u8, u8) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
+            let sets: Vec<ServiceSet> = (low..=high).map(ServiceSet::protocol).collect();
+            return Some(ServiceSet::union_all(&sets));
+        }
         _ => return None,
     };
     Some(ServiceSet::ports(number, every_port(), port_list(ports)?))

@@ -120,6 +120,18 @@ pub(super) struct Network<'t> {
     pub(super) present: bool,
 }
 
+impl Network<'_> {
+    /// Adds what another section of the same template has.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.present |= other.present;
+        self.interfaces.extend(other.interfaces);
+        self.routers.extend(other.routers);
+        self.management_profiles.extend(other.management_profiles);
+        self.shared_gateways.extend(other.shared_gateways);
+        self.unknown.extend(other.unknown);
+    }
+}
+
 /// An interface or subinterface.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Interface<'t> {
@@ -195,6 +207,8 @@ pub(super) struct Objects<'t> {
     pub(super) regions: Vec<Group<'t>>,
     pub(super) lists: Vec<ExternalList<'t>>,
     pub(super) schedules: Vec<Schedule<'t>>,
+    /// Custom URL categories with what they hold, as one line.
+    pub(super) categories: Vec<(&'t str, String)>,
 }
 
 /// An address object.

@@ -207,53 +207,55 @@ const DEVICES: [&str; 5] = [
     "devices/*/template-stack/*/config",
 ];
 
+/// The steps of a path and the reason why it is inert.
+type Pattern = (Vec<&'static str>, &'static str);
+
 /// Patterns by their last step.
-static PATTERNS: LazyLock<FxHashMap<&'static str, Vec<(Vec<&'static str>, &'static str)>>> =
-    LazyLock::new(|| {
-        let mut out: FxHashMap<&str, Vec<(Vec<&str>, &str)>> = FxHashMap::default();
-        let mut add = |path: Vec<&'static str>, reason: &'static str| {
-            if let Some(last) = path.last() {
-                out.entry(last).or_default().push((path.clone(), reason));
-            }
-        };
-        let split = |path: &'static str| path.split('/');
-        for (path, reason) in ROOT.iter().chain(&MANAGED) {
-            add(split(path).collect(), reason);
+static PATTERNS: LazyLock<FxHashMap<&'static str, Vec<Pattern>>> = LazyLock::new(|| {
+    let mut out: FxHashMap<&str, Vec<(Vec<&str>, &str)>> = FxHashMap::default();
+    let mut add = |path: Vec<&'static str>, reason: &'static str| {
+        if let Some(last) = path.last() {
+            out.entry(last).or_default().push((path.clone(), reason));
         }
-        for scope in DEVICES {
-            for (path, reason) in DEVICE {
-                add(split(scope).chain(split(path)).collect(), reason);
-            }
-            for (path, reason) in LOGICAL {
-                let table = split("network/logical-router/*/vrf/*");
-                add(
-                    split(scope).chain(table).chain(split(path)).collect(),
-                    reason,
-                );
-            }
-            for (path, reason) in SCOPE {
-                add(
-                    split(scope)
-                        .chain(split("vsys/*"))
-                        .chain(split(path))
-                        .collect(),
-                    reason,
-                );
-            }
-            add(split(scope).chain(split("mgt-config")).collect(), ADMIN);
+    };
+    let split = |path: &'static str| path.split('/');
+    for (path, reason) in ROOT.iter().chain(&MANAGED) {
+        add(split(path).collect(), reason);
+    }
+    for scope in DEVICES {
+        for (path, reason) in DEVICE {
+            add(split(scope).chain(split(path)).collect(), reason);
         }
-        for scope in SCOPES {
-            for (path, reason) in SCOPE {
-                add(split(scope).chain(split(path)).collect(), reason);
-            }
-            for base in ["rulebase", "pre-rulebase", "post-rulebase"] {
-                for (list, reason) in RULE_LISTS {
-                    add(split(scope).chain([base, list]).collect(), reason);
-                }
+        for (path, reason) in LOGICAL {
+            let table = split("network/logical-router/*/vrf/*");
+            add(
+                split(scope).chain(table).chain(split(path)).collect(),
+                reason,
+            );
+        }
+        for (path, reason) in SCOPE {
+            add(
+                split(scope)
+                    .chain(split("vsys/*"))
+                    .chain(split(path))
+                    .collect(),
+                reason,
+            );
+        }
+        add(split(scope).chain(split("mgt-config")).collect(), ADMIN);
+    }
+    for scope in SCOPES {
+        for (path, reason) in SCOPE {
+            add(split(scope).chain(split(path)).collect(), reason);
+        }
+        for base in ["rulebase", "pre-rulebase", "post-rulebase"] {
+            for (list, reason) in RULE_LISTS {
+                add(split(scope).chain([base, list]).collect(), reason);
             }
         }
-        out
-    });
+    }
+    out
+});
 
 /// The reason why the node at the end of `path` is inert, if it is.
 pub(super) fn reason(path: &[&str]) -> Option<&'static str> {

@@ -142,6 +142,7 @@ impl<'t> Sweep<'t> {
             write(place.line);
             write(place.last_line);
         }
+        at.repeated().iter().copied().for_each(&mut write);
         status
     }
 }

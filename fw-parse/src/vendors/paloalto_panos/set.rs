@@ -75,6 +75,7 @@ pub(super) fn read(text: &str) -> SetTree<'_> {
         rest: text,
         number: 0,
     };
+    let mut previous: Vec<(Cow<'_, str>, NodeId)> = Vec::new();
     while let Some((line, number)) = lines.next() {
         let trimmed = line.trim();
         if trimmed.is_empty() {
@@ -93,11 +94,12 @@ pub(super) fn read(text: &str) -> SetTree<'_> {
         let verb = first.text.as_ref();
         match verb {
             "set" => {
-                if !set(&mut out.tree, words.get(1..).unwrap_or(&[])) {
+                if !set(&mut out.tree, words.get(1..).unwrap_or(&[]), &mut previous) {
                     unknown(&mut out.unknown, command, number, last);
                 }
             }
             "delete" | "move" | "rename" => {
+                previous.clear();
                 let done = match verb {
                     "delete" => delete(&mut out.tree, words.get(1..).unwrap_or(&[])),
                     "move" => reorder(&mut out.tree, words.get(1..).unwrap_or(&[])),
@@ -150,6 +152,9 @@ impl<'a> Lines<'a> {
 /// `admin@fw1# set ...`
 pub(super) fn without_prompt(line: &str) -> &str {
     let trimmed = line.trim_start();
+    if trimmed.starts_with("set ") {
+        return trimmed;
+    }
     match trimmed.split_once(['#', '>']) {
         Some((prompt, rest)) if prompt.contains('@') && !prompt.contains(char::is_whitespace) => {
             rest.trim_start()
@@ -304,7 +309,13 @@ fn anchor(tree: &mut Tree<'_>, first: &str, place: Place) -> NodeId {
     tree.enter(vsys, "vsys1".into(), place)
 }
 
-fn set<'a>(tree: &mut Tree<'a>, words: &[Word<'a>]) -> bool {
+/// Enters a path. `previous` is the path of the line before: lines of one
+/// object follow each other, so that most of their steps need no look-up.
+fn set<'a>(
+    tree: &mut Tree<'a>,
+    words: &[Word<'a>],
+    previous: &mut Vec<(Cow<'a, str>, NodeId)>,
+) -> bool {
     let words = match words.first() {
         Some(w) if w.text == "config" => words.get(1..).unwrap_or(&[]),
         _ => words,
@@ -319,9 +330,22 @@ fn set<'a>(tree: &mut Tree<'a>, words: &[Word<'a>]) -> bool {
             return false;
         }
     }
-    let mut at = anchor(tree, &first.text, first.place);
+    let mut same = 0;
+    let mut at = ROOT;
+    for ((text, id), word) in previous.iter().zip(words) {
+        if *text != word.text || (word.text == "[" && !word.quoted) {
+            break;
+        }
+        tree.touch(*id, word.place);
+        at = *id;
+        same += 1;
+    }
+    previous.truncate(same);
+    if same == 0 {
+        at = anchor(tree, &first.text, first.place);
+    }
     let mut list = false;
-    for word in words {
+    for word in words.get(same..).unwrap_or(&[]) {
         if !word.quoted && word.text == "[" && !list {
             list = true;
             continue;
@@ -335,6 +359,7 @@ fn set<'a>(tree: &mut Tree<'a>, words: &[Word<'a>]) -> bool {
         }
         if !list {
             at = next;
+            previous.push((word.text.clone(), next));
         }
     }
     true

@@ -43,6 +43,9 @@ pub(super) enum Mark {
     Opaque,
 }
 
+/// Up to so many children are searched one by one.
+const FEW: usize = 8;
+
 /// Which node of a [`Tree`].
 pub(super) type NodeId = u32;
 
@@ -63,7 +66,10 @@ struct Node<'a> {
 /// A configuration as paths.
 pub(super) struct Tree<'a> {
     nodes: Vec<Node<'a>>,
-    index: FxHashMap<(NodeId, Cow<'a, str>), NodeId>,
+    /// Children by name, of nodes that have more than a few.
+    index: FxHashMap<NodeId, FxHashMap<Cow<'a, str>, NodeId>>,
+    /// Further lines that repeat a value.
+    repeated: FxHashMap<NodeId, Vec<u32>>,
     clock: u32,
     full: bool,
 }
@@ -82,6 +88,7 @@ impl<'a> Tree<'a> {
                 mark: Cell::new(Mark::None),
             }],
             index: FxHashMap::default(),
+            repeated: FxHashMap::default(),
             clock: 0,
             full: false,
         }
@@ -117,27 +124,54 @@ impl<'a> Tree<'a> {
 
     /// The child of that name, added if there is none (`set` and braces).
     pub(super) fn enter(&mut self, parent: NodeId, name: Cow<'a, str>, place: Place) -> NodeId {
-        let key = (parent, name);
-        if let Some(&id) = self.index.get(&key) {
-            self.clock += 1;
-            if let Some(node) = self.nodes.get_mut(id as usize) {
-                node.written = self.clock;
-                node.place.last_line = node.place.last_line.max(place.last_line);
-            }
+        if let Some(id) = self.find(parent, &name) {
+            self.touch(id, place);
             return id;
         }
-        let id = self.push(parent, key.1.clone(), place);
-        if id != parent {
-            self.index.insert(key, id);
+        let id = self.push(parent, name, place);
+        let children = self
+            .nodes
+            .get(parent as usize)
+            .map_or(&[][..], |n| &n.children);
+        if id != parent && children.len() > FEW {
+            // The first time a node has many children, all of them get in.
+            let from = if children.len() == FEW + 1 { 0 } else { FEW };
+            let index = self.index.entry(parent).or_default();
+            for &child in children.get(from..).unwrap_or(&[]).iter().rev() {
+                if from > 0 && child != id {
+                    break;
+                }
+                if let Some(node) = self.nodes.get(child as usize) {
+                    index.insert(node.name.clone(), child);
+                }
+            }
         }
         id
     }
 
+    /// Writes a node once more.
+    pub(super) fn touch(&mut self, id: NodeId, place: Place) {
+        self.clock += 1;
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            node.written = self.clock;
+            if node.children.is_empty() {
+                self.repeated.entry(id).or_default().push(place.line);
+            } else {
+                node.place.last_line = node.place.last_line.max(place.last_line);
+            }
+        }
+    }
+
     /// The child of that name, if [`Self::enter`] added one.
     pub(super) fn find(&self, parent: NodeId, name: &str) -> Option<NodeId> {
-        self.index
-            .get(&(parent, Cow::Owned(name.to_owned())))
+        let children = &self.nodes.get(parent as usize)?.children;
+        if children.len() > FEW {
+            return self.index.get(&parent)?.get(name).copied();
+        }
+        children
+            .iter()
             .copied()
+            .find(|&c| self.nodes.get(c as usize).is_some_and(|n| n.name == name))
     }
 
     /// Takes a node out of its parent.
@@ -149,7 +183,9 @@ impl<'a> Tree<'a> {
         else {
             return;
         };
-        self.index.remove(&(parent, name));
+        if let Some(index) = self.index.get_mut(&parent) {
+            index.remove(&name);
+        }
         if let Some(node) = self.nodes.get_mut(parent as usize) {
             node.children.retain(|&c| c != id);
         }
@@ -167,8 +203,10 @@ impl<'a> Tree<'a> {
         else {
             return;
         };
-        self.index.remove(&(parent, old));
-        self.index.insert((parent, name.clone()), id);
+        if let Some(index) = self.index.get_mut(&parent) {
+            index.remove(&old);
+            index.insert(name.clone(), id);
+        }
         if let Some(node) = self.nodes.get_mut(id as usize) {
             node.name = name;
         }
@@ -226,6 +264,11 @@ impl<'t> At<'t> {
     /// Where it stands.
     pub(super) fn place(&self) -> Place {
         self.node().map(|n| n.place).unwrap_or_default()
+    }
+
+    /// Lines after the first one that give the same value again.
+    pub(super) fn repeated(&self) -> &'t [u32] {
+        self.tree.repeated.get(&self.id).map_or(&[], Vec::as_slice)
     }
 
     /// Its children in order.
@@ -343,5 +386,28 @@ mod tests {
         let left: Vec<&str> = tree.root().children().map(|c| c.name()).collect();
         assert_eq!(left, ["c", "b"]);
         assert!(tree.find(ROOT, "a").is_none());
+    }
+
+    #[test]
+    fn many_children_are_found_by_name() {
+        let mut tree = Tree::new();
+        let place = Place::default();
+        let enter = |tree: &mut Tree<'static>, n: usize| {
+            tree.enter(ROOT, Cow::Owned(format!("n{n}")), place)
+        };
+        let ids: Vec<NodeId> = (0..40).map(|n| enter(&mut tree, n)).collect();
+        assert_eq!(
+            ids,
+            (0..40).map(|n| enter(&mut tree, n)).collect::<Vec<_>>()
+        );
+        tree.rename(ids[3], "x".into());
+        ids[5..39].iter().for_each(|&id| tree.remove(id));
+        assert_eq!(tree.find(ROOT, "x"), Some(ids[3]));
+        assert!(tree.find(ROOT, "n3").is_none());
+        let again: Vec<NodeId> = (100..120).map(|n| enter(&mut tree, n)).collect();
+        assert_eq!(tree.find(ROOT, "x"), Some(ids[3]));
+        assert_eq!(tree.find(ROOT, "n119"), again.last().copied());
+        assert_eq!(tree.find(ROOT, "n39"), Some(ids[39]));
+        assert!(tree.find(ROOT, "n7").is_none());
     }
 }

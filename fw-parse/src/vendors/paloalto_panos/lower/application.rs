@@ -8,6 +8,7 @@ use super::names::{App, Open, Services};
 use super::{Lower, service};
 use crate::vendors::paloalto_panos::applications::{carriers, known, ports_of};
 use crate::vendors::paloalto_panos::ast::{Application, Rule, Word};
+use crate::vendors::paloalto_panos::digest;
 use crate::vendors::paloalto_panos::tree::Place;
 use fw_model::service::{ICMP, ICMPV6};
 use fw_model::{Condition, ConditionKind, DefinitionId, MatchExpr, ServiceSet};
@@ -30,6 +31,8 @@ struct Term {
     /// Where `application-default` permits it; `None`: not known.
     default: Option<ServiceSet>,
     decrypted: ServiceSet,
+    /// What its definition says of ports, where that is not understood.
+    detail: String,
     /// The name may stand for more than this application.
     open: Option<Open>,
 }
@@ -41,8 +44,8 @@ pub(super) struct Overrides {
     list: Vec<(MatchExpr, String)>,
     /// No override matches.
     none: Option<MatchExpr>,
-    /// Too many of them, or not understood.
-    beyond: bool,
+    /// Too many of them to be spelled out: an identity of the whole list.
+    beyond: Option<u64>,
 }
 
 /// The service part of a rule.
@@ -74,15 +77,18 @@ impl<'t> Lower<'t> {
                 ),
             }
             let here = MatchExpr::all(parts);
-            let earlier = MatchExpr::any(seen.iter().cloned()).negate();
+            // Past the limit the list is an identity and nothing else.
+            let earlier = match out.list.len() > OVERRIDES {
+                true => MatchExpr::Always,
+                false => MatchExpr::any(seen.iter().cloned()).negate(),
+            };
             let name = rule.applications.first().map_or("", |a| a.text).to_owned();
-            out.list
-                .push((MatchExpr::all([here.clone(), earlier]), name));
+            let first = MatchExpr::all([here.clone(), earlier]);
+            out.list.push((first, name));
             seen.push(here);
-            if out.list.len() > OVERRIDES {
-                out.beyond = true;
-                break;
-            }
+        }
+        if out.list.len() > OVERRIDES {
+            out.beyond = Some(digest(&format!("{:?}", out.list)));
         }
         if !seen.is_empty() {
             out.none = Some(MatchExpr::any(seen).negate());
@@ -96,9 +102,10 @@ impl<'t> Lower<'t> {
         let Some(none) = &self.overrides.none else {
             return plain;
         };
-        if self.overrides.beyond {
+        if let Some(rules) = self.overrides.beyond {
             let text = format!("application {} among overrides", names.join(", "));
-            return MatchExpr::opaque(ConditionKind::Content, text.clone(), text, None);
+            let key = format!("{text} {rules:016x}");
+            return MatchExpr::opaque(ConditionKind::Content, key, text, None);
         }
         let by_override = self
             .overrides
@@ -198,6 +205,7 @@ impl<'t> Lower<'t> {
                         certain: None,
                         default: None,
                         decrypted: ServiceSet::empty(),
+                        detail: String::new(),
                         open: Some(Open {
                             name: None,
                             key: format!("application of the filter {}", filter.text),
@@ -237,7 +245,12 @@ impl<'t> Lower<'t> {
                     self.identified(std::slice::from_ref(&term.name)),
                     open.condition(self.names.source),
                 ]);
-                parts.push(self.restricted(&allowed, &term.name, restriction, who));
+                parts.push(self.restricted(
+                    &allowed,
+                    &format!("{} {}", term.name, term.detail),
+                    restriction,
+                    who,
+                ));
                 continue;
             }
             match allowed {
@@ -249,7 +262,12 @@ impl<'t> Lower<'t> {
                 }
                 None => {
                     let who = self.identified(std::slice::from_ref(&term.name));
-                    parts.push(self.restricted(&None, &term.name, restriction, who));
+                    parts.push(self.restricted(
+                        &None,
+                        &format!("{} {}", term.name, term.detail),
+                        restriction,
+                        who,
+                    ));
                 }
             }
             if matches!(restriction, Restriction::Default)
@@ -333,6 +351,7 @@ fn predefined_term(name: &str, place: Place) -> Term {
                 certain: known.certain,
                 default: (!known.portless).then_some(known.ports),
                 decrypted: known.decrypted,
+                detail: String::new(),
                 open: None,
             }
         }
@@ -343,6 +362,7 @@ fn predefined_term(name: &str, place: Place) -> Term {
             certain: None,
             default: None,
             decrypted: ServiceSet::empty(),
+            detail: String::new(),
             open: Some(Open {
                 name: None,
                 key: format!("application {name} or one that it contains"),
@@ -387,6 +407,23 @@ fn custom_term(custom: &Application<'_>) -> Term {
         certain: None,
         default: (understood && !default.is_empty()).then_some(default),
         decrypted: ServiceSet::empty(),
+        detail: custom_detail(custom),
         open: None,
     }
+}
+
+fn custom_detail(custom: &Application<'_>) -> String {
+    let ports = custom.ports.iter().map(|p| p.text);
+    let identities = [custom.icmp, custom.icmp6].into_iter().flatten();
+    let types = identities
+        .flat_map(|i| [i.kind, i.code])
+        .flatten()
+        .map(|w| w.text);
+    let unknown = custom.unknown.iter().map(|u| u.text.as_str());
+    let parts: Vec<&str> = ports
+        .chain(custom.ip_protocol.iter().map(|p| p.text))
+        .chain(types)
+        .chain(unknown)
+        .collect();
+    parts.join(" ")
 }

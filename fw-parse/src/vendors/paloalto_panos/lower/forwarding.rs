@@ -3,10 +3,12 @@
 
 use super::Lower;
 use super::matching::Missing;
-use super::names::{Open, span};
+use super::names::span;
 use super::security::identity;
 use crate::vendors::paloalto_panos::ast::Rule as Syntax;
-use fw_model::{Action, Filter, MatchExpr, Rule, Stage, StageKind, Translation, View};
+use fw_model::{
+    Action, Filter, MatchExpr, PacketEffect, Rule, Stage, StageKind, Translation, View,
+};
 use std::sync::Arc;
 
 impl<'t> Lower<'t> {
@@ -26,13 +28,13 @@ impl<'t> Lower<'t> {
                     self.application_and_service(rule, layer.scope, &mut matched.uses);
                 matched.parts.push(traffic);
                 let name = identity(layer.label, rule.name);
-                let action = self.forward_action(rule, &name);
+                let (effects, action) = self.forward_action(rule, &name);
                 rules.push(Rule {
                     name: rule.name.to_owned(),
                     id: Some(name),
                     span: Some(span(self.names.source, rule.place)),
                     match_expr: MatchExpr::all(matched.parts),
-                    effects: Vec::new(),
+                    effects,
                     action,
                     treatments: Vec::new(),
                     uses: matched.uses,
@@ -43,14 +45,14 @@ impl<'t> Lower<'t> {
         self.early_stage("policy based forwarding", rules, StageKind::Nat)
     }
 
-    fn forward_action(&mut self, rule: &Syntax<'t>, name: &str) -> Action {
+    fn forward_action(&mut self, rule: &Syntax<'t>, name: &str) -> (Vec<PacketEffect>, Action) {
         if rule.forward.monitored {
             self.assume(
                 "monitored-forwarding-up",
                 "next hops of policy based forwarding that are monitored are taken to be up",
             );
         }
-        match (rule.action.map(|a| a.text), rule.forward.interface) {
+        let known = match (rule.action.map(|a| a.text), rule.forward.interface) {
             (Some("forward"), Some(interface)) => Action::Translate(Arc::new(Translation {
                 name: name.to_owned(),
                 egress: Some(interface.text.to_owned()),
@@ -61,12 +63,10 @@ impl<'t> Lower<'t> {
             (other, _) => {
                 let text = format!("forwarding action {}", other.unwrap_or("missing"));
                 self.not_understood(rule, &text);
-                match Open::not_understood(text, rule.place).condition(self.names.source) {
-                    MatchExpr::Opaque(condition) => Action::Opaque(condition),
-                    _ => Action::Deny,
-                }
+                return self.untold(text, rule.place);
             }
-        }
+        };
+        (Vec::new(), known)
     }
 
     /// Rules of denial-of-service protection that drop everything they match.

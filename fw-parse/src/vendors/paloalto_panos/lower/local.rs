@@ -52,7 +52,7 @@ impl<'t> Lower<'t> {
             "local-traffic",
             "a data interface answers what its management profile lists and security policy permits",
         );
-        let mut rules = Vec::new();
+        let mut rules = self.untold_rules();
         for interface in &site.network.interfaces {
             let Some(wanted) = interface.management_profile else {
                 continue;

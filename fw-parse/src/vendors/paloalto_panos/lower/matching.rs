@@ -1,6 +1,7 @@
 //! What all kinds of rules ask of a packet.
 
-use super::names::{Addresses, Open, joined, span};
+use super::addresses::joined;
+use super::names::{Addresses, Open, span};
 use super::{Lower, Serial};
 use crate::vendors::paloalto_panos::ast::{Rule, Target, Word};
 use fw_model::match_expr::Dimension;
@@ -211,21 +212,23 @@ impl<'t> Lower<'t> {
         if let Some(users) = self.users(&rule.users) {
             out.parts.push(users);
         }
-        let source = self.names.source;
+        let names = &self.names;
         let content = |what: &str, words: &[Word<'t>]| {
             if words.is_empty() || is_any(words) {
                 return None;
             }
-            let mut names: Vec<&str> = words.iter().map(|w| w.text).collect();
-            names.sort_unstable();
-            let text = format!("{what} {}", names.join(", "));
-            let place = words.first().map(|w| span(source, w.place));
-            Some(MatchExpr::opaque(
-                ConditionKind::Content,
-                text.clone(),
-                text,
-                place,
-            ))
+            let mut sorted: Vec<&str> = words.iter().map(|w| w.text).collect();
+            sorted.sort_unstable();
+            let text = format!("{what} {}", sorted.join(", "));
+            // The key holds what custom categories hold, so that a change of
+            // them is one of the condition.
+            let mut key = text.clone();
+            for held in sorted.iter().filter_map(|n| names.category(scope, n)) {
+                key.push_str("; ");
+                key.push_str(held);
+            }
+            let place = words.first().map(|w| span(names.source, w.place));
+            Some(MatchExpr::opaque(ConditionKind::Content, key, text, place))
         };
         out.parts.extend(content("url category", &rule.categories));
         out.parts

@@ -1,5 +1,6 @@
 //! From the syntax tree to the common model: the only place that knows both.
 
+mod addresses;
 mod application;
 mod forwarding;
 mod local;
@@ -17,9 +18,15 @@ mod treatments;
 mod zones;
 
 use super::ast::{Config, Network, Objects, Rule, Rulebase, Settings, Zone};
-use fw_model::{Assumption, Device, Diagnostic, ServiceSet, SourceId, Stage, Zone as ModelZone};
+use super::tree::Place;
+use fw_model::match_expr::MarkRegister;
+use fw_model::{
+    Action, Assumption, Condition, ConditionKind, Device, Diagnostic, MatchExpr, PacketEffect,
+    Rule as ModelRule, ServiceSet, SourceId, Stage, Zone as ModelZone,
+};
 use names::Names;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use zones::Zones;
 
 /// The kebab-case name of this front end.
@@ -72,6 +79,9 @@ struct Lower<'t> {
     serial: Serial<'t>,
     system: Option<&'t str>,
     overrides: application::Overrides,
+    /// What early stages could not tell, by the packet mark minus one that
+    /// they leave: such a packet may end up anywhere.
+    untold: Vec<Arc<Condition>>,
     /// The number of this device in an active/active pair.
     active_active_id: Option<String>,
     /// Some decryption rule decrypts.
@@ -140,6 +150,7 @@ fn lower_site(site: Site<'_>, source: SourceId) -> (Device, Vec<Diagnostic>, sec
         serial: site.serial,
         system: site.system,
         overrides: application::Overrides::default(),
+        untold: Vec::new(),
         active_active_id: site.settings.active_active_id.clone(),
         decrypts: false,
         device,
@@ -186,6 +197,45 @@ impl<'t> Lower<'t> {
         self.layers
             .iter()
             .flat_map(|layer| pick(layer.rules).iter().map(|r| (layer.scope, r)))
+            .collect()
+    }
+
+    /// Makes a packet that an early rule sends somewhere that is not known
+    /// undecided, wherever it is judged next. An opaque action would not do:
+    /// it stands for "goes on unchanged" or "is dropped", and both may be
+    /// denials.
+    fn untold(&mut self, text: String, place: Place) -> (Vec<PacketEffect>, Action) {
+        self.untold.push(Arc::new(Condition {
+            key: text.clone(),
+            kind: ConditionKind::Environment,
+            text,
+            span: Some(names::span(self.names.source, place)),
+        }));
+        let value = u32::try_from(self.untold.len()).unwrap_or(u32::MAX);
+        let effect = PacketEffect::SetMark {
+            register: MarkRegister::Packet,
+            mask: u32::MAX,
+            value,
+        };
+        (vec![effect], Action::Permit)
+    }
+
+    /// The rules that make marked packets undecided.
+    fn untold_rules(&self) -> Vec<ModelRule> {
+        (1u32..)
+            .zip(&self.untold)
+            .map(|(value, condition)| ModelRule {
+                span: condition.span,
+                ..ModelRule::new(
+                    condition.text.clone(),
+                    MatchExpr::Mark {
+                        register: MarkRegister::Packet,
+                        mask: u32::MAX,
+                        value,
+                    },
+                    Action::Opaque(Arc::clone(condition)),
+                )
+            })
             .collect()
     }
 

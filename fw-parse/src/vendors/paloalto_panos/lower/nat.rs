@@ -8,7 +8,7 @@ use super::{Lower, RuleLayer};
 use crate::vendors::paloalto_panos::ast::{DestinationNat, Rule as Syntax, SourceNat};
 use fw_model::match_expr::Dimension;
 use fw_model::{
-    Action, AddressSet, AddressTranslation, Condition, ConditionKind, Family, Filter, InterfaceSet,
+    Action, AddressSet, AddressTranslation, ConditionKind, Family, Filter, InterfaceSet,
     IntervalSet, MatchExpr, PortTranslation, Rule, Stage, StageKind, Translation, View,
 };
 use std::sync::Arc;
@@ -67,19 +67,16 @@ impl<'t> Lower<'t> {
             rule,
             scope,
             kind,
-            &name,
             matched.destination.as_ref(),
             matched.source.as_ref(),
         );
-        let action = match translated {
-            Ok(translation) if translation.is_empty() => Action::Permit,
-            Ok(translation) => Action::Translate(Arc::new(translation.into_model(name.clone()))),
-            Err(text) => Action::Opaque(Arc::new(Condition {
-                key: text.clone(),
-                kind: ConditionKind::Environment,
-                text,
-                span: Some(place),
-            })),
+        let (effects, action) = match translated {
+            Ok(translation) if translation.is_empty() => (Vec::new(), Action::Permit),
+            Ok(translation) => {
+                let translation = translation.into_model(name.clone());
+                (Vec::new(), Action::Translate(Arc::new(translation)))
+            }
+            Err(text) => self.untold(text, rule.place),
         };
         matched.uses.sort_unstable();
         matched.uses.dedup();
@@ -88,7 +85,7 @@ impl<'t> Lower<'t> {
             id: Some(name.clone()),
             span: Some(place),
             match_expr: MatchExpr::all(matched.parts),
-            effects: Vec::new(),
+            effects,
             action,
             treatments: Vec::new(),
             uses: matched.uses.clone(),
@@ -131,13 +128,12 @@ impl<'t> Lower<'t> {
         rule: &Syntax<'t>,
         scope: usize,
         kind: &str,
-        name: &str,
         destination: Option<&Addresses>,
         source: Option<&Addresses>,
     ) -> Result<Parts, String> {
         let mut out = Parts::default();
         if kind != "ipv4" {
-            return Err(format!("{kind} translation of rule {name}"));
+            return Err(untranslatable(rule, kind));
         }
         if let Some(from) = &rule.nat.source {
             self.source_translation(from, scope, source, &mut out)?;
@@ -260,7 +256,7 @@ impl<'t> Lower<'t> {
             .iter()
             .map(|w| self.names.address(scope, *w))
             .collect();
-        let public = super::names::joined(&parts);
+        let public = super::addresses::joined(&parts);
         let mut conditions: Vec<MatchExpr> = Vec::new();
         conditions.extend(self.zones.side(&rule.to, false));
         conditions.push(MatchExpr::address(
@@ -275,20 +271,18 @@ impl<'t> Lower<'t> {
             .filter(|o| o.open.is_empty() && public.open.is_empty())
             .and_then(|o| one_to_one(&public, &o.set));
         let place = Some(span(self.names.source, source.kind.place));
-        let action = match shift {
-            Some(shift) => Action::Translate(Arc::new(Translation {
-                name: format!("{name} (reverse)"),
-                destination: Some(shift),
-                ..Translation::default()
-            })),
+        let (effects, action) = match shift {
+            Some(shift) => {
+                let translation = Translation {
+                    name: format!("{name} (reverse)"),
+                    destination: Some(shift),
+                    ..Translation::default()
+                };
+                (Vec::new(), Action::Translate(Arc::new(translation)))
+            }
             None => {
                 let text = format!("reverse of the bidirectional translation to {}", public.set);
-                Action::Opaque(Arc::new(Condition {
-                    key: text.clone(),
-                    kind: ConditionKind::Environment,
-                    text,
-                    span: place,
-                }))
+                self.untold(text, source.kind.place)
             }
         };
         Some(Rule {
@@ -296,13 +290,25 @@ impl<'t> Lower<'t> {
             id: Some(format!("{name} (reverse)")),
             span: place,
             match_expr: MatchExpr::all(conditions),
-            effects: Vec::new(),
+            effects,
             action,
             treatments: Vec::new(),
             uses: public.uses,
             assumption: None,
         })
     }
+}
+
+/// The words of a translation between families.
+fn untranslatable(rule: &Syntax<'_>, kind: &str) -> String {
+    let source = rule.nat.source.iter().flat_map(|s| &s.addresses);
+    let destination = rule
+        .nat
+        .destination
+        .iter()
+        .filter_map(|d| d.address.as_ref());
+    let words: Vec<&str> = source.chain(destination).map(|w| w.text).collect();
+    format!("{kind} translation to {}", words.join(", "))
 }
 
 /// The n-th address of one range to the n-th of another of the same size.

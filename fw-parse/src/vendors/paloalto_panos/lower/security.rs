@@ -29,7 +29,7 @@ pub(super) struct Shared {
 
 impl<'t> Lower<'t> {
     pub(super) fn read_security(&mut self, site: &Site<'t>) -> Shared {
-        let mut rules: Vec<Rule> = Vec::new();
+        let mut rules: Vec<Rule> = self.untold_rules();
         if let Some(own) = &site.own_interfaces {
             rules.push(elsewhere(own));
         }

@@ -254,7 +254,7 @@ fn template(at: At<'_>) -> Template<'_> {
     for device in entries {
         for section in device.children() {
             match section.name() {
-                "network" => out.network = network::network(section),
+                "network" => out.network.absorb(network::network(section)),
                 "vsys" => out.systems.extend(section.children().map(virtual_system)),
                 "deviceconfig" => out.settings = settings(section),
                 _ => {}

@@ -32,6 +32,13 @@ pub(in crate::vendors::paloalto_panos) fn section<'t>(
                 }
             }));
         }
+        "profiles" => {
+            let custom = at.child("custom-url-category");
+            for category in custom.into_iter().flat_map(|c| c.children()) {
+                category.modeled();
+                objects.categories.push((category.name(), body(category)));
+            }
+        }
         "override" => {
             let changed = at
                 .child("application")
