@@ -130,8 +130,15 @@ fn large_file() {
         let config = super::super::parse::parse(&lines[0], &mut ledger);
         let read = start.elapsed();
         let lowered = super::super::lower::lower(&config, SourceId(0), "fw", &mut ledger);
-        println!("split {split:?} read {:?} lower {:?}", read - split, start.elapsed() - read);
+        println!(
+            "split {split:?} read {:?} lower {:?}",
+            read - split,
+            start.elapsed() - read
+        );
         drop(lowered);
-        println!("{took:?} {} rules", parsed.devices[0].filters[0].rules.len());
+        println!(
+            "{took:?} {} rules",
+            parsed.devices[0].filters[0].rules.len()
+        );
     }
 }
