@@ -287,6 +287,14 @@ impl<'a> Lowering<'_, 'a> {
                 None,
             );
         }
+        if let Some(place) = self.config.dynamic_routing {
+            self.device.dynamic_routing = true;
+            self.assume(
+                "static-routes-only",
+                "a routing protocol is configured; only connected and static routes are known",
+                Some(place),
+            );
+        }
         for interface in &self.config.interfaces {
             if let (Some(name), Some(place)) = (interface.name, interface.setroute) {
                 self.device.routes.push(Route {

@@ -654,7 +654,7 @@ impl<'a> Lowering<'_, 'a> {
                 rule.match_expr,
             ]);
             rule.assumption = Some(self.assumption(
-                "nat-two-entries",
+                "nat-source-and-destination",
                 "one translation applies to the destination of a packet and another one to its source",
             ));
             rules.push(rule);

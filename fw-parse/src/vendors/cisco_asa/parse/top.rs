@@ -124,6 +124,9 @@ impl<'a> Parser<'_, 'a> {
         if let Some(status) = self.flagged(first, words, place) {
             return status;
         }
+        if first == "router" || first == "rip" {
+            self.config.dynamic_routing.get_or_insert(place);
+        }
         if let Some(why) = inert::top(first, second) {
             if INERT_BLOCKS.contains(&first) {
                 self.block = Block::Inert(why);
