@@ -30,8 +30,10 @@ pub struct Differences {
     pub opened: Vec<Exposure>,
     /// Newly denied.
     pub closed: Vec<Exposure>,
-    /// Cannot be decided.
+    /// May be newly permitted; cannot be decided.
     pub undecided: Vec<Exposure>,
+    /// May be newly denied, but is not newly permitted.
+    pub perhaps_closed: Vec<Exposure>,
 }
 
 /// More seeds than this of one device are joined to larger ones.
@@ -646,15 +648,32 @@ fn report(
         .collect();
     for (path, joints) in by_path {
         let parts = comparison.parts(&joints);
-        for (difference, list) in [
-            (crate::verdict::Difference::Gained, &mut out.opened),
-            (crate::verdict::Difference::Lost, &mut out.closed),
-            (crate::verdict::Difference::Undecided, &mut out.undecided),
-        ] {
+        let undecided = crate::verdict::Difference::Undecided;
+        let opens = |part: &crate::verdict::Part| {
+            part.members
+                .iter()
+                .filter_map(|&m| joints.get(m))
+                .any(|j| may_open(j))
+        };
+        type Chosen<'p> = &'p dyn Fn(&crate::verdict::Part) -> bool;
+        let lists: [(crate::verdict::Difference, Chosen<'_>, &mut Vec<Exposure>); 4] = [
+            (
+                crate::verdict::Difference::Gained,
+                &|_| true,
+                &mut out.opened,
+            ),
+            (crate::verdict::Difference::Lost, &|_| true, &mut out.closed),
+            (undecided, &opens, &mut out.undecided),
+            (undecided, &|p| !opens(p), &mut out.perhaps_closed),
+        ];
+        for (difference, chosen, list) in lists {
             // Packets by their pair of deciding rules, each packet once.
             let mut seen: Vec<Product> = Vec::new();
             let mut groups: Vec<(DecidedBy, Vec<Reason>, Vec<Product>)> = Vec::new();
-            for part in parts.iter().filter(|p| p.difference == difference) {
+            for part in parts
+                .iter()
+                .filter(|p| p.difference == difference && chosen(p))
+            {
                 let fresh = subtract_all(vec![part.product.clone()], &seen);
                 let fresh = subtract_all(fresh, declared.iter().copied());
                 if fresh.is_empty() {
@@ -710,6 +729,16 @@ fn report(
             }
         }
     }
+}
+
+/// True if the packets pass after the change and did not before, on this
+/// branch of undecidable conditions.
+fn may_open(joint: &Joint) -> bool {
+    use Disposition::{Exhausted, Local, Permitted};
+    let passes = |d: &Disposition| matches!(d, Permitted | Local);
+    let unknown = |d: &Disposition| matches!(d, Exhausted);
+    let (before, after) = (&joint.before.disposition, &joint.after.disposition);
+    unknown(before) || unknown(after) || (!passes(before) && passes(after))
 }
 
 /// A line that is not understood, stands on one side only and may affect

@@ -12,7 +12,7 @@ use crate::report::{
     DiagnosticReport, DiffReport, Finding, FlowReport, IMPACT_SCHEMA, Impact, ImpactReport,
     LineCoverage, Side as SideName, Summary, Tool, Verdict,
 };
-use crate::verdict::{Comparison, products};
+use crate::verdict::{Comparison, from_any_port, products};
 use fw_model::match_expr::CivilMinute;
 use fw_model::{Coverage, Device, Expect, Family, Flow, MatchExpr, Snapshot};
 use rayon::prelude::*;
@@ -49,6 +49,9 @@ pub fn compare(
         .flat_map(|flow| products(&after_side, flow))
         .collect();
     declared.extend(approved(options));
+    for (_, product) in &mut declared {
+        *product = from_any_port(product);
+    }
     let mut found = differences(&comparison, &declared);
     let mut exposure = std::mem::take(&mut found.opened);
     exposure.append(&mut found.undecided);
@@ -94,6 +97,7 @@ pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffR
     let exit_code = if found
         .undecided
         .iter()
+        .chain(&found.perhaps_closed)
         .any(|e| e.certainty == Certainty::Possible)
     {
         12
@@ -111,7 +115,11 @@ pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffR
         exit_code,
         opened: found.opened,
         closed: found.closed,
-        undecided: found.undecided,
+        undecided: found
+            .undecided
+            .into_iter()
+            .chain(found.perhaps_closed)
+            .collect(),
         changes,
         coverage: coverage(before, after),
         assumptions: device_assumptions(before, after),

@@ -374,11 +374,7 @@ pub fn products(side: &Side<'_>, flow: &Flow) -> Vec<(Family, Product)> {
                 .filter(|d| d.interfaces_complete)
                 .map(fw_model::Device::own_addresses)
                 .unwrap_or_default();
-            if own.is_empty() {
-                AddressSet::any()
-            } else {
-                own
-            }
+            if own.is_empty() { unicast() } else { own }
         }
     };
     let (from, to) = (addresses(&flow.from), addresses(&flow.to));
@@ -405,6 +401,33 @@ pub fn products(side: &Side<'_>, flow: &Flow) -> Vec<(Family, Product)> {
         out.extend(terms.into_iter().map(|t| (family, t)));
     }
     out
+}
+
+/// The addresses that an interface may have.
+fn unicast() -> AddressSet {
+    let v4 = |low: u8, high: u8| {
+        let (low, high) = (
+            u128::from(low) << 24,
+            (u128::from(high) << 24) | 0x00ff_ffff,
+        );
+        (low, high)
+    };
+    AddressSet {
+        v4: IntervalSet::from_ranges(vec![v4(1, 126), v4(128, 223)]),
+        v6: IntervalSet::range(2, (0xff << 120) - 1),
+    }
+}
+
+/// A declared flow's packets from every source port, unless it names its own:
+/// what is opened for a client's usual ports is not exposed by its others.
+#[must_use]
+pub fn from_any_port(product: &Product) -> Product {
+    let (low, high) = crate::describe::CLIENT_PORTS;
+    if **product.get(crate::packet_set::Dim::SourcePort) == IntervalSet::range(low, high) {
+        let all = IntervalSet::range(0, fw_model::service::PORT_MAX);
+        return product.with(crate::packet_set::Dim::SourcePort, Arc::new(all));
+    }
+    product.clone()
 }
 
 /// The source ports that a flow's regions need not mention.
