@@ -1,12 +1,15 @@
 //! The vendor's words to the common model.
 
 mod acl;
+mod definitions;
+mod directional;
 mod legacy_nat;
 mod local;
 mod nat;
 mod objects;
 mod policy;
 mod schedule;
+mod services;
 mod treatment;
 
 use super::ast::{Beside, Config, Place, Platform, Version};
