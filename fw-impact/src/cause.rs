@@ -135,12 +135,14 @@ impl<'c, 'a> Causes<'c, 'a> {
                 &joint.before,
                 &mut out,
             );
-            self.of_outcome(
-                self.comparison.after,
-                SideName::After,
-                &joint.after,
-                &mut out,
-            );
+            if !joint.same {
+                self.of_outcome(
+                    self.comparison.after,
+                    SideName::After,
+                    &joint.after,
+                    &mut out,
+                );
+            }
         }
         out.into_iter().collect()
     }

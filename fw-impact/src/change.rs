@@ -24,7 +24,8 @@ use std::sync::Arc;
 pub fn changes(before: &Side<'_>, after: &Side<'_>, flow: &Flow, joints: &[Joint]) -> Vec<Change> {
     let mut out = Vec::new();
     for joint in joints {
-        if joint.before.disposition != Disposition::Permitted
+        if joint.same
+            || joint.before.disposition != Disposition::Permitted
             || joint.after.disposition != Disposition::Permitted
         {
             continue;

@@ -312,10 +312,9 @@ pub fn reasons(side: &Side<'_>, name: SideName, device: &str, assumed: &Assumed)
         .variables()
         .filter_map(|v| side.conditions.condition(v))
         .map(|condition| {
-            let (file, line, line_text) = place(side.snapshot, condition.span);
-            let columns = condition
-                .span
-                .filter(|_| condition.kind == ConditionKind::NotUnderstood);
+            let span = side.span_of(&condition.key);
+            let (file, line, line_text) = place(side.snapshot, span);
+            let columns = span.filter(|_| condition.kind == ConditionKind::NotUnderstood);
             Reason {
                 side: name,
                 device: device.to_owned(),

@@ -3,10 +3,11 @@
 //! Cost follows the change: only the packets of rules that differ are looked
 //! at, and of those only the parts that such a rule decides on one side.
 
-use crate::align::{Gap, Unpaired, gaps, reachable};
+use crate::align::{Gap, Unpaired, reachable};
 use crate::describe::{decisions, place, reasons, regions, typical, witness};
 use crate::graph::route_table::Exit;
-use crate::graph::{Disposition, Outcome};
+use crate::graph::side::DeviceSide;
+use crate::graph::{Disposition, Outcome, Side};
 use crate::packet_set::minimize::minimize;
 use crate::packet_set::product::{DIMS, Dim, subtract_all};
 use crate::packet_set::term::{Reading, SetPool, Translator};
@@ -56,7 +57,7 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product
         };
         opaque_lines(comparison, old.device, new.device, &mut out);
         for family in [Family::V4, Family::V6] {
-            let found = of_device(comparison, family, old_number, new_number);
+            let found = of_device(comparison, family, old_number);
             report(
                 comparison,
                 family,
@@ -71,28 +72,27 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product
 }
 
 /// The joints in which a rule that differs has a say.
-fn of_device(
-    comparison: &Comparison<'_, '_>,
-    family: Family,
-    old_number: usize,
-    new_number: usize,
-) -> Vec<Joint> {
-    let (before, after) = (comparison.before, comparison.after);
-    let (Some(old), Some(new)) = (
-        before.devices.get(old_number),
-        after.devices.get(new_number),
-    ) else {
+fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize) -> Vec<Joint> {
+    let Some(old) = comparison.before.devices.get(old_number) else {
         return Vec::new();
     };
-    let (old, new) = (old.device, new.device);
-    let gaps = gaps(old, new);
-    let everywhere = !same_pipeline(old, new);
-    let moved = moved_addresses(comparison, family, old_number, new_number);
+    let old = old.device;
+    let Some(change) = comparison.locality.device(old_number) else {
+        return Vec::new();
+    };
+    let pick = |pair: &[IntervalSet; 2]| {
+        let [v4, v6] = pair;
+        match family {
+            Family::V4 => v4.clone(),
+            Family::V6 => v6.clone(),
+        }
+    };
+    let (gaps, everywhere, moved) = (&change.gaps, change.everywhere, pick(&change.moved));
     if gaps.is_empty() && !everywhere && moved.is_empty() {
         return Vec::new();
     }
     let mut changed: [FxHashSet<Unpaired>; 2] = Default::default();
-    for gap in &gaps {
+    for gap in gaps {
         let [b, a] = &mut changed;
         b.extend(gap.before.iter().copied());
         a.extend(gap.after.iter().copied());
@@ -119,14 +119,18 @@ fn of_device(
             return out;
         }
     }
-    let [old_seeds, new_seeds] = seeds(comparison, family, old, new, &gaps);
+    let [v4, v6] = &change.seeds;
+    let [old_seeds, new_seeds] = match family {
+        Family::V4 => v4,
+        Family::V6 => v6,
+    };
     let [old_changed, new_changed] = &changed;
     for seed in old_seeds {
         out.extend(both(
             comparison,
             &flow,
             family,
-            &seed,
+            seed,
             Some((true, old_changed)),
         ));
     }
@@ -135,7 +139,7 @@ fn of_device(
             comparison,
             &flow,
             family,
-            &seed,
+            seed,
             Some((false, new_changed)),
         ));
     }
@@ -189,6 +193,7 @@ fn both(
                 assumed,
                 before,
                 after,
+                same: false,
             });
         }
     }
@@ -234,7 +239,7 @@ fn any_flow(device: &str) -> Flow {
 }
 
 /// True if both versions have the same stages in the same order.
-fn same_pipeline(old: &Device, new: &Device) -> bool {
+pub(crate) fn same_pipeline(old: &Device, new: &Device) -> bool {
     let shape =
         |device: &Device| -> Vec<(usize, String, StageKind, fw_model::View, Option<String>)> {
             let p = &device.pipeline;
@@ -259,18 +264,11 @@ fn same_pipeline(old: &Device, new: &Device) -> bool {
 
 /// The addresses that are routed differently, or are own addresses of the
 /// device on one side only.
-fn moved_addresses(
-    comparison: &Comparison<'_, '_>,
+pub(crate) fn moved_addresses(
     family: Family,
-    old: usize,
-    new: usize,
+    old: &DeviceSide<'_>,
+    new: &DeviceSide<'_>,
 ) -> IntervalSet {
-    let (Some(old), Some(new)) = (
-        comparison.before.devices.get(old),
-        comparison.after.devices.get(new),
-    ) else {
-        return IntervalSet::new();
-    };
     let same_routes = old
         .device
         .routes
@@ -336,8 +334,8 @@ fn moved_addresses(
 
 /// The packets that unpaired rules may match, as products on which to follow
 /// both sides.
-fn seeds(
-    comparison: &Comparison<'_, '_>,
+pub(crate) fn seeds(
+    side: &Side<'_>,
     family: Family,
     old: &Device,
     new: &Device,
@@ -349,7 +347,7 @@ fn seeds(
         let mut terms = |device: &Device, rules: &[Unpaired]| -> Vec<Matched> {
             rules
                 .iter()
-                .map(|u| matched(comparison, family, device, *u, &mut pool))
+                .map(|u| matched(side, family, device, *u, &mut pool))
                 .collect()
         };
         let mut olds = terms(old, &gap.before);
@@ -361,8 +359,8 @@ fn seeds(
     }
     let [b, a] = out;
     [
-        join(translated(comparison, family, old, new, b)),
-        join(translated(comparison, family, old, new, a)),
+        join(translated(side, family, old, new, b)),
+        join(translated(side, family, old, new, a)),
     ]
 }
 
@@ -374,7 +372,7 @@ struct Matched {
 }
 
 fn matched(
-    comparison: &Comparison<'_, '_>,
+    side: &Side<'_>,
     family: Family,
     device: &Device,
     unpaired: Unpaired,
@@ -395,7 +393,7 @@ fn matched(
         state: ConnectionState::New,
         untracked: false,
         tcp_flags: 0,
-        now: comparison.before.now,
+        now: side.now,
         application: None,
         user: None,
         source_by: None,
@@ -405,7 +403,7 @@ fn matched(
     let mut translator = Translator {
         device,
         context: &context,
-        conditions: comparison.before.conditions,
+        conditions: side.conditions,
         pool,
         reading: Reading::Generous(false),
     };
@@ -451,7 +449,7 @@ fn narrow(olds: &mut [Matched], news: &mut [Matched]) {
 /// Seeds are in the words of the rule, which may see packets as they are
 /// after translation: adds the packets that become such packets.
 fn translated(
-    comparison: &Comparison<'_, '_>,
+    side: &Side<'_>,
     family: Family,
     old: &Device,
     new: &Device,
@@ -478,7 +476,7 @@ fn translated(
                     filter: id,
                     rule: number,
                 };
-                let from = matched(comparison, family, device, place, &mut pool);
+                let from = matched(side, family, device, place, &mut pool);
                 for original in &from.products {
                     let becomes = match &translation.destination {
                         Some(AddressTranslation::Shift { from, to }) => Some(

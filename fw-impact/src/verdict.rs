@@ -3,7 +3,8 @@
 use crate::describe::place;
 use crate::graph::device::Query;
 use crate::graph::{Disposition, Outcome, Side};
-use crate::packet_set::{Assumed, Budget, Product};
+use crate::locality::Locality;
+use crate::packet_set::{Assumed, Budget, Dim, Product};
 use crate::report::{FlowVerdict, Reason, Side as SideName};
 use fw_model::evaluate::Journey;
 use fw_model::{AddressSet, Endpoint, Family, Flow, IntervalSet};
@@ -24,6 +25,9 @@ pub struct Joint {
     pub before: Arc<Outcome>,
     /// What becomes of them after it.
     pub after: Arc<Outcome>,
+    /// They meet nothing that differs: `after` is `before`, in the words of
+    /// the before side.
+    pub same: bool,
 }
 
 /// Whether packets pass on a side: `None` if that cannot be told.
@@ -123,6 +127,8 @@ pub struct Comparison<'s, 'a> {
     /// Names of devices with lines on one side only that are not understood
     /// and may affect anything.
     pub opaque_devices: FxHashSet<String>,
+    /// Where the change can make a difference.
+    pub locality: Locality,
 }
 
 impl<'s, 'a> Comparison<'s, 'a> {
@@ -151,6 +157,7 @@ impl<'s, 'a> Comparison<'s, 'a> {
             before,
             after,
             opaque_devices,
+            locality: Locality::new(before, after),
         }
     }
 
@@ -163,6 +170,21 @@ impl<'s, 'a> Comparison<'s, 'a> {
                 let entered = before.piece.entered();
                 let assumed = before.piece.assumed.clone();
                 let before = Arc::new(before);
+                if self.locality.unchanged(self.before, &before) {
+                    if before.disposition == Disposition::Local {
+                        out.some_stay = true;
+                        continue;
+                    }
+                    out.joints.push(Joint {
+                        family,
+                        product: entered,
+                        assumed,
+                        before: Arc::clone(&before),
+                        after: before,
+                        same: true,
+                    });
+                    continue;
+                }
                 for after in run(self.after, flow, family, &entered, &assumed) {
                     if before.disposition == Disposition::Local
                         && after.disposition == Disposition::Local
@@ -176,12 +198,32 @@ impl<'s, 'a> Comparison<'s, 'a> {
                         assumed: after.piece.assumed.clone(),
                         before: Arc::clone(&before),
                         after: Arc::new(after),
+                        same: false,
                     });
                 }
             }
         }
         out.cells = self.parts(&out.joints);
         out
+    }
+
+    /// What becomes of the packets of a joint after the change, in the words
+    /// of the after side.
+    #[must_use]
+    pub fn after_of(&self, flow: &Flow, joint: &Joint) -> Arc<Outcome> {
+        if !joint.same {
+            return Arc::clone(&joint.after);
+        }
+        run(
+            self.after,
+            flow,
+            joint.family,
+            &joint.product,
+            &joint.assumed,
+        )
+        .into_iter()
+        .find(|o| o.disposition == joint.before.disposition)
+        .map_or_else(|| Arc::clone(&joint.after), Arc::new)
     }
 
     /// The lines that are not understood and stand on one side only, of the
@@ -262,8 +304,10 @@ impl<'s, 'a> Comparison<'s, 'a> {
                 open.push((joint.family, joint.product.clone(), vec![at]));
             }
         }
-        for (family, product, members) in refine(open) {
-            out.push(self.cell(joints, family, product, members));
+        for group in clusters(open) {
+            for (family, product, members) in refine(group) {
+                out.push(self.cell(joints, family, product, members));
+            }
         }
         out
     }
@@ -322,6 +366,34 @@ fn passes(outcome: &Outcome) -> Passes {
         Disposition::Permitted | Disposition::Local => Some(true),
         _ => Some(false),
     }
+}
+
+/// A product with the joints that it is part of.
+type Open = (Family, Product, Vec<usize>);
+
+/// Groups products so that those of different groups have no packet in common.
+fn clusters(mut open: Vec<Open>) -> Vec<Vec<Open>> {
+    let low = |o: &Open| o.1.get(Dim::Source).first();
+    open.sort_by(|a, b| (a.0, low(a), &a.1).cmp(&(b.0, low(b), &b.1)));
+    let mut out: Vec<Vec<Open>> = Vec::new();
+    let mut end: Option<(Family, u128)> = None;
+    for one in open {
+        let (first, last) = (low(&one), one.1.get(Dim::Source).last());
+        let joins = end.is_some_and(|(family, high)| {
+            family == one.0 && first.is_some_and(|first| first <= high)
+        });
+        let last = last.unwrap_or_default();
+        if joins {
+            end = end.map(|(family, high)| (family, high.max(last)));
+            if let Some(group) = out.last_mut() {
+                group.push(one);
+            }
+        } else {
+            end = Some((one.0, last));
+            out.push(vec![one]);
+        }
+    }
+    out
 }
 
 /// More branches than this are not brought together; their packets are

@@ -540,8 +540,11 @@ impl At<'_, '_> {
                         .then(Shift::between((*from).into(), (*to).into()));
                 }
                 Some(PortTranslation::Pool(set)) => {
-                    port =
-                        piece.choice(format!("{name} source port").into(), Arc::new(set.clone()));
+                    port = piece.choice(
+                        format!("{name} source port").into(),
+                        Arc::new(set.clone()),
+                        self.side.conditions,
+                    );
                 }
                 None => {}
             }
@@ -555,7 +558,11 @@ impl At<'_, '_> {
                     let values = piece.values(Dim::Service, service);
                     let base = values.first().unwrap_or(0) & !0xffff;
                     let moved = set.shift(0, base, Dim::Service.max(piece.family));
-                    service = piece.choice(format!("{name} port").into(), Arc::new(moved));
+                    service = piece.choice(
+                        format!("{name} port").into(),
+                        Arc::new(moved),
+                        self.side.conditions,
+                    );
                 }
                 None => {}
             }
@@ -612,7 +619,7 @@ impl At<'_, '_> {
                 None => {
                     let name = format!("the address of {}", interface.unwrap_or("an interface"));
                     let any: Set = Arc::new(IntervalSet::range(0, family.max()));
-                    piece.choice(name.into(), any)
+                    piece.choice(name.into(), any, self.side.conditions)
                 }
             }
         };
@@ -626,7 +633,7 @@ impl At<'_, '_> {
                 if set.is_empty() {
                     return old;
                 }
-                piece.choice(name.into(), Arc::new(set.clone()))
+                piece.choice(name.into(), Arc::new(set.clone()), self.side.conditions)
             }
             AddressTranslation::EgressInterface => of_interface(piece, egress),
             AddressTranslation::IngressInterface => {

@@ -5,7 +5,7 @@ use crate::packet_set::compile::{Asks, Compiled, Context};
 use crate::packet_set::term::SetPool;
 use crate::packet_set::{ConditionTable, Set};
 use fw_model::match_expr::CivilMinute;
-use fw_model::{Device, Family, FilterId, InterfaceSet, MatchExpr, Snapshot};
+use fw_model::{Device, Family, FilterId, InterfaceSet, MatchExpr, Snapshot, Span};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -19,6 +19,7 @@ pub struct Side<'a> {
     pub now: CivilMinute,
     /// The devices, in the snapshot's order.
     pub devices: Vec<DeviceSide<'a>>,
+    spans: OnceLock<FxHashMap<String, Span>>,
 }
 
 /// One device with everything that is worked out of it once.
@@ -46,7 +47,27 @@ impl<'a> Side<'a> {
             conditions,
             now,
             devices: snapshot.devices.iter().map(DeviceSide::new).collect(),
+            spans: OnceLock::new(),
         }
+    }
+
+    /// Where a condition stands on this side. Conditions are shared by both
+    /// sides, so the place that one of them carries may be the other side's.
+    #[must_use]
+    pub fn span_of(&self, key: &str) -> Option<Span> {
+        let spans = self.spans.get_or_init(|| {
+            let mut spans = FxHashMap::default();
+            for here in &self.devices {
+                for condition in here.device.conditions() {
+                    if let Some(span) = condition.span {
+                        spans.entry(condition.key.clone()).or_insert(span);
+                    }
+                }
+            }
+            spans
+        });
+        let key = key.strip_prefix("translated: ").unwrap_or(key);
+        spans.get(key).copied()
     }
 }
 
