@@ -29,8 +29,8 @@ pub fn compare(
 ) -> ImpactReport {
     let after = &*paired(before, after);
     let conditions = ConditionTable::default();
-    let before_side = Side::new(before, &conditions, options.now);
-    let after_side = Side::new(after, &conditions, options.now);
+    let before_side = Side::compared(before, after, &conditions, options.now);
+    let after_side = Side::compared(after, before, &conditions, options.now);
     let comparison = Comparison::new(&before_side, &after_side);
     let causes = options.counterfactual.map(|c| Causes::new(&comparison, c));
     let strictness = Strictness {
@@ -89,8 +89,8 @@ pub fn compare(
 pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffReport {
     let after = &*paired(before, after);
     let conditions = ConditionTable::default();
-    let before_side = Side::new(before, &conditions, options.now);
-    let after_side = Side::new(after, &conditions, options.now);
+    let before_side = Side::compared(before, after, &conditions, options.now);
+    let after_side = Side::compared(after, before, &conditions, options.now);
     let comparison = Comparison::new(&before_side, &after_side);
     let found = differences(&comparison, &[]);
     let changes = settings(before, after);

@@ -4,6 +4,7 @@ use super::journey::{Act, Crossing, Disposition, Outcome, Traveller, Visit};
 use super::piece::{Field, Fields, Piece, Shift, field};
 use super::route_table::{Exit, Hop};
 use super::side::{DeviceSide, Side};
+use crate::packet_set::condition::End;
 use crate::packet_set::decompose::Start;
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Budget, Context, Fate, Set, decompose};
@@ -12,7 +13,7 @@ use fw_model::evaluate::Journey;
 use fw_model::nat::{AddressTranslation, PortTranslation, Translation};
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::service::by_protocol;
-use fw_model::{Condition, ConditionKind, Family, IntervalSet, Stage, StageKind, View};
+use fw_model::{Family, IntervalSet, Stage, StageKind, View};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -300,34 +301,31 @@ impl At<'_, '_> {
     /// One way for each of several hops, each under the assumption that the
     /// device takes it. A choice that is assumed already is kept.
     fn choose(&self, traveller: Traveller, hops: &[Hop]) -> Vec<Inside> {
-        let literal = |hop: &Hop| {
-            let device = &self.here.device.name;
-            self.side.conditions.literal(&Arc::new(Condition {
-                key: format!("{device} sends by {}", hop.interface),
-                kind: ConditionKind::Path,
-                text: format!("{device} sends these packets out of {}", hop.interface),
-                span: hop.span,
-            }))
-        };
         if let [only] = hops {
             return vec![Inside {
                 traveller,
                 way: Way::Out(only.clone()),
             }];
         }
-        if let Some(taken) = hops
-            .iter()
-            .find(|hop| traveller.piece.assumed.holds(literal(hop)))
+        let (device, conditions) = (&self.here.device.name, self.side.conditions);
+        if let Some(taken) = conditions.way_taken(End::Egress, device, &traveller.piece.assumed)
+            && (hops.iter().any(|h| h.interface == taken) || !self.here.device.interfaces_complete)
         {
+            let hop = hops.iter().find(|h| h.interface == taken).cloned();
             return vec![Inside {
                 traveller,
-                way: Way::Out(taken.clone()),
+                way: Way::Out(hop.unwrap_or(Hop {
+                    interface: taken,
+                    gateway: None,
+                    span: None,
+                })),
             }];
         }
         hops.iter()
             .map(|hop| {
+                let literal = conditions.way(End::Egress, device, &hop.interface);
                 let mut one = traveller.clone();
-                one.piece.assumed = one.piece.assumed.and(&[literal(hop)]);
+                one.piece.assumed = one.piece.assumed.and(&[literal]);
                 Inside {
                     traveller: one,
                     way: Way::Out(hop.clone()),

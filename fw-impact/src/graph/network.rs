@@ -6,10 +6,11 @@ use super::journey::{Disposition, Outcome, Traveller};
 use super::piece::Piece;
 use super::route_table::{Exit, Hop};
 use super::side::Side;
+use crate::packet_set::condition::End;
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Assumed, Product, Set};
 use fw_model::evaluate::Journey;
-use fw_model::{AddressSet, Condition, ConditionKind, Family, IntervalSet};
+use fw_model::{AddressSet, Family, IntervalSet};
 use petgraph::graph::{NodeIndex, UnGraph};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -262,27 +263,31 @@ impl Side<'_> {
         if let [(device, interface)] = places {
             return vec![enter(*device, Arc::clone(interface), assumed)];
         }
-        let literal = |device: usize, interface: &str| {
-            let name = self
-                .devices
+        let name = |device: usize| {
+            self.devices
                 .get(device)
-                .map_or("", |d| d.device.name.as_str());
-            self.conditions.literal(&Arc::new(Condition {
-                key: format!("{name} receives by {interface}"),
-                kind: ConditionKind::Path,
-                text: format!("these packets enter {name} by {interface}"),
-                span: None,
-            }))
+                .map_or("", |d| d.device.name.as_str())
         };
-        if let Some((device, interface)) =
-            places.iter().find(|(d, i)| assumed.holds(literal(*d, i)))
-        {
-            return vec![enter(*device, Arc::clone(interface), assumed)];
+        let taken = places.iter().find_map(|(device, interface)| {
+            let way = self
+                .conditions
+                .way_taken(End::Ingress, name(*device), assumed)?;
+            // On a device whose interfaces are not listed, the other side may
+            // know more of them.
+            let listed = self
+                .devices
+                .get(*device)
+                .is_some_and(|d| d.device.interfaces_complete);
+            (way == *interface || !listed).then_some((*device, way))
+        });
+        if let Some((device, interface)) = taken {
+            return vec![enter(device, interface, assumed)];
         }
         places
             .iter()
             .map(|(device, interface)| {
-                let under = assumed.and(&[literal(*device, interface)]);
+                let literal = self.conditions.way(End::Ingress, name(*device), interface);
+                let under = assumed.and(&[literal]);
                 enter(*device, Arc::clone(interface), &under)
             })
             .collect()

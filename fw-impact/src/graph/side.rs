@@ -26,6 +26,8 @@ pub struct Side<'a> {
 pub struct DeviceSide<'a> {
     /// The device.
     pub device: &'a Device,
+    /// The same device on the other side of a comparison.
+    peer: Option<&'a Device>,
     asks: Vec<Asks>,
     compiled: Mutex<FxHashMap<(FilterId, Context), Arc<Compiled>>>,
     pool: Mutex<SetPool>,
@@ -39,6 +41,22 @@ pub struct DeviceSide<'a> {
 pub const OTHER_INTERFACE: &str = "(any other)";
 
 impl<'a> Side<'a> {
+    /// Prepares a snapshot that is compared with `peer`: interfaces that the
+    /// rules of either tell apart are told apart on both.
+    #[must_use]
+    pub fn compared(
+        snapshot: &'a Snapshot,
+        peer: &'a Snapshot,
+        conditions: &'a ConditionTable,
+        now: CivilMinute,
+    ) -> Self {
+        let mut side = Self::new(snapshot, conditions, now);
+        for here in &mut side.devices {
+            here.peer = peer.device(&here.device.name);
+        }
+        side
+    }
+
     /// Prepares a snapshot.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, conditions: &'a ConditionTable, now: CivilMinute) -> Self {
@@ -75,6 +93,7 @@ impl<'a> DeviceSide<'a> {
     fn new(device: &'a Device) -> Self {
         Self {
             device,
+            peer: None,
             asks: device.filters.iter().map(Asks::of).collect(),
             compiled: Mutex::default(),
             pool: Mutex::default(),
@@ -151,29 +170,42 @@ impl<'a> DeviceSide<'a> {
     }
 
     fn interface_classes(&self) -> Vec<Arc<str>> {
-        let usable = self
-            .device
-            .interfaces
-            .iter()
-            .filter(|i| i.enabled && !i.management_only && i.name != "lo")
-            .map(|i| Arc::from(i.name.as_str()));
-        let mut names: Vec<Arc<str>> = usable.collect();
-        if !self.device.interfaces_complete || names.is_empty() {
-            names.push(OTHER_INTERFACE.into());
+        let usable = |device: &Device| -> Vec<Arc<str>> {
+            device
+                .interfaces
+                .iter()
+                .filter(|i| i.enabled && !i.management_only && i.name != "lo")
+                .map(|i| Arc::from(i.name.as_str()))
+                .collect()
+        };
+        let mut names = usable(self.device);
+        if self.device.interfaces_complete && !names.is_empty() {
+            return names;
         }
-        if self
-            .device
-            .interfaces
+        let devices: Vec<&Device> = [self.device].into_iter().chain(self.peer).collect();
+        for name in devices.iter().flat_map(|d| usable(d)) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        // The same order on both sides, so that both take the same one of a
+        // class to stand for it.
+        names.sort();
+        names.push(OTHER_INTERFACE.into());
+        if devices
             .iter()
+            .flat_map(|d| &d.interfaces)
             .any(|i| !i.addresses.is_empty())
         {
             return names;
         }
         let mut sets: Vec<&InterfaceSet> = Vec::new();
-        for filter in &self.device.filters {
-            for rule in &filter.rules {
-                collect(&rule.match_expr, &mut sets);
-            }
+        for rule in devices
+            .iter()
+            .flat_map(|d| &d.filters)
+            .flat_map(|f| &f.rules)
+        {
+            collect(&rule.match_expr, &mut sets);
         }
         let mut seen: FxHashSet<Vec<bool>> = FxHashSet::default();
         names.retain(|name| seen.insert(sets.iter().map(|s| s.contains(name)).collect()));
