@@ -651,7 +651,7 @@ fn report(
             part.members
                 .iter()
                 .filter_map(|&m| joints.get(m))
-                .any(|j| may_open(j))
+                .any(may_open)
         };
         type Chosen<'p> = &'p dyn Fn(&crate::verdict::Part) -> bool;
         let lists: [(crate::verdict::Difference, Chosen<'_>, &mut Vec<Exposure>); 4] = [

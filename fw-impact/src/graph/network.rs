@@ -29,6 +29,12 @@ pub struct Link {
     pub other: (usize, Arc<str>),
 }
 
+/// A device, by position, and one of its interfaces.
+pub type Place = (usize, Arc<str>);
+
+/// Makes the entry of some sources at a place.
+type Enter<'e> = &'e dyn Fn(usize, Arc<str>, &IntervalSet, &Assumed) -> Entry;
+
 /// Packets at the place where they enter the network.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -165,8 +171,8 @@ impl Side<'_> {
         &self,
         devices: &[usize],
         declared: &[(AddressSet, usize, Arc<str>)],
-    ) -> Vec<(AddressSet, Vec<(usize, Arc<str>)>)> {
-        let mut out: Vec<(AddressSet, Vec<(usize, Arc<str>)>)> = declared
+    ) -> Vec<(AddressSet, Vec<Place>)> {
+        let mut out: Vec<(AddressSet, Vec<Place>)> = declared
             .iter()
             .filter(|(_, device, _)| devices.contains(device))
             .map(|(set, device, interface)| (set.clone(), vec![(*device, Arc::clone(interface))]))
@@ -202,10 +208,10 @@ impl Side<'_> {
         left: &mut IntervalSet,
         devices: &[usize],
         assumed: &Assumed,
-        enter: &dyn Fn(usize, Arc<str>, &IntervalSet, &Assumed) -> Entry,
+        enter: Enter<'_>,
     ) -> Vec<Entry> {
         // Parts of the sources with all places that a route names for them.
-        let mut parts: Vec<(IntervalSet, Vec<(usize, Arc<str>)>)> = Vec::new();
+        let mut parts: Vec<(IntervalSet, Vec<Place>)> = Vec::new();
         for &number in devices {
             let Some(here) = self.devices.get(number) else {
                 continue;
@@ -430,7 +436,7 @@ impl Side<'_> {
 
 /// Adds places to the parts of a partition that a set meets.
 fn add_places(
-    parts: &mut Vec<(IntervalSet, Vec<(usize, Arc<str>)>)>,
+    parts: &mut Vec<(IntervalSet, Vec<Place>)>,
     set: IntervalSet,
     places: &[(usize, Arc<str>)],
 ) {

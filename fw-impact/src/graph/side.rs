@@ -237,10 +237,8 @@ impl<'a> DeviceSide<'a> {
 
 fn collect<'m>(expr: &'m MatchExpr, out: &mut Vec<&'m InterfaceSet>) {
     match expr {
-        MatchExpr::Ingress(set) | MatchExpr::Egress(set) => {
-            if !out.contains(&&**set) {
-                out.push(set);
-            }
+        MatchExpr::Ingress(set) | MatchExpr::Egress(set) if !out.contains(&&**set) => {
+            out.push(set);
         }
         MatchExpr::All(parts) | MatchExpr::Any(parts) => {
             for part in parts {
