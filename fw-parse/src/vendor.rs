@@ -50,6 +50,7 @@ pub trait Vendor: Sync {
 pub static VENDORS: &[&dyn Vendor] = &[
     &crate::vendors::cisco_asa::CiscoAsa,
     &crate::vendors::iptables::Iptables,
+    &crate::vendors::nftables::Nftables,
 ];
 
 /// A front end by its name.

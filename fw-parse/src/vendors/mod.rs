@@ -2,3 +2,4 @@
 
 pub mod cisco_asa;
 pub mod iptables;
+pub mod nftables;
