@@ -34,6 +34,43 @@ impl Ruleset {
         Ok(())
     }
 
+    /// Loads it without the rules that the loader refuses; says how many went.
+    ///
+    /// # Errors
+    /// What the loader says of what is not a rule.
+    pub fn load_what_can_be(&mut self) -> Result<usize, String> {
+        run("ipset", &["restore"], &self.sets)?;
+        let mut gone = 0;
+        for (program, text) in [
+            ("iptables-restore", &mut self.v4),
+            ("ip6tables-restore", &mut self.v6),
+        ] {
+            while let Err(said) = run(program, &[], text) {
+                let refused = said
+                    .split(|c: char| !c.is_ascii_alphanumeric())
+                    .skip_while(|w| *w != "line")
+                    .nth(1)
+                    .and_then(|n| n.parse::<usize>().ok());
+                let lines: Vec<&str> = text.lines().collect();
+                let Some(at) = refused
+                    .and_then(|n| n.checked_sub(1))
+                    .filter(|at| lines.get(*at).is_some_and(|l| l.starts_with("-A")))
+                else {
+                    return Err(said);
+                };
+                let left: Vec<&str> = lines
+                    .iter()
+                    .enumerate()
+                    .filter(|(n, _)| *n != at)
+                    .map(|(_, l)| *l)
+                    .collect();
+                *text = left.join("\n") + "\n";
+                gone += 1;
+            }
+        }
+        Ok(gone)
+    }
+
     /// The files that the front end reads.
     #[must_use]
     pub fn files(&self) -> Vec<(&'static str, &str)> {

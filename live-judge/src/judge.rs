@@ -57,6 +57,8 @@ pub struct Tally {
     pub retried: usize,
     /// Verdicts of other spellings of the same ruleset.
     pub respelled: usize,
+    /// Generated rules that the loader refused, so that they were left out.
+    pub refused: usize,
 }
 
 impl Tally {
@@ -64,9 +66,10 @@ impl Tally {
     #[must_use]
     pub fn line(&self) -> String {
         format!(
-            "{} rulesets, {} verdicts equal to the kernel's ({} worked, {} translated, {} to the firewall, {} of the \
+            "{} rulesets ({} rules refused by the loader), {} verdicts equal to the kernel's ({} worked, {} translated, {} to the firewall, {} of the \
              firewall, {} IPv6; {} tried again alone), {} undecided, {} more of the listed text and JSON",
             self.rulesets,
+            self.refused,
             self.verdicts,
             self.worked,
             self.translated,

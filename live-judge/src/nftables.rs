@@ -16,6 +16,41 @@ pub fn load(text: &str) -> Result<(), String> {
     run("nft", &["-f", "-"], &text).map(drop)
 }
 
+/// Loads a generated ruleset without the rules that nft refuses, such as those
+/// that ask for two protocols at once; returns what is left, and how many rules
+/// went.
+///
+/// # Errors
+/// What nft says of what is not a rule.
+pub fn load_what_can_be(text: &str) -> Result<(String, usize), String> {
+    let mut text = format!("flush ruleset\n{text}");
+    let mut gone = 0;
+    loop {
+        let Err(said) = load(&text) else {
+            return Ok((text, gone));
+        };
+        let refused: Vec<usize> = said
+            .lines()
+            .filter(|l| l.contains("Error"))
+            .filter_map(|l| l.split(':').find_map(|part| part.trim().parse().ok()))
+            .collect();
+        let before = gone;
+        let mut left = String::new();
+        for (at, line) in text.lines().enumerate() {
+            if refused.contains(&(at + 1)) && line.starts_with("    ") && !line.contains("hook") {
+                gone += 1;
+            } else {
+                left.push_str(line);
+                left.push('\n');
+            }
+        }
+        if gone == before {
+            return Err(said);
+        }
+        text = left;
+    }
+}
+
 /// The loaded ruleset as nft prints it.
 ///
 /// # Errors

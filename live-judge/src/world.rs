@@ -275,19 +275,19 @@ impl World {
         ] {
             let [own4, own6] = own;
             script.push_str(&format!(
-                "ip -n {firewall} link add {name} address 02:00:00:00:00:01 type veth peer name up netns {host} address 02:00:00:00:00:02\n\
+                "ip -n {firewall} link add {name} address 02:00:00:00:00:01 type veth peer name uplink netns {host} address 02:00:00:00:00:02\n\
                  ip -n {firewall} link set {name} up\n\
-                 ip -n {host} link set up up\n\
+                 ip -n {host} link set uplink up\n\
                  ip -n {firewall} addr add {own4}/32 dev {name}\n\
                  ip -n {firewall} addr add {own6}/128 dev {name} nodad\n\
                  ip -n {firewall} neigh replace {gateway}.2 lladdr 02:00:00:00:00:02 dev {name} nud permanent\n\
                  ip -n {firewall} neigh replace {link}::2 lladdr 02:00:00:00:00:02 dev {name} nud permanent\n\
-                 ip -n {host} addr add {gateway}.2/32 dev up\n\
-                 ip -n {host} addr add {link}::2/128 dev up nodad\n\
-                 ip -n {host} neigh replace {gateway}.1 lladdr 02:00:00:00:00:01 dev up nud permanent\n\
-                 ip -n {host} neigh replace {link}::1 lladdr 02:00:00:00:00:01 dev up nud permanent\n\
-                 ip -n {host} route add default via {gateway}.1 dev up onlink\n\
-                 ip -n {host} -6 route add default via {link}::1 dev up onlink\n",
+                 ip -n {host} addr add {gateway}.2/32 dev uplink\n\
+                 ip -n {host} addr add {link}::2/128 dev uplink nodad\n\
+                 ip -n {host} neigh replace {gateway}.1 lladdr 02:00:00:00:00:01 dev uplink nud permanent\n\
+                 ip -n {host} neigh replace {link}::1 lladdr 02:00:00:00:00:01 dev uplink nud permanent\n\
+                 ip -n {host} route add default via {gateway}.1 dev uplink onlink\n\
+                 ip -n {host} -6 route add default via {link}::1 dev uplink onlink\n",
             ));
         }
         for prefix in NEAR {
