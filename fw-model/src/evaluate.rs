@@ -233,12 +233,14 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
     {
         return Disposition::Permitted;
     }
-    let state = if forward.untracked {
-        ConnectionState::Untracked
-    } else if device.tracks_connections {
-        ConnectionState::Established
-    } else {
+    // A rule has to ignore the reply as well; else the tracker looks at it
+    // without knowing the first packet.
+    let state = if !device.tracks_connections {
         ConnectionState::New
+    } else if forward.untracked {
+        ConnectionState::of_unexpected_reply(sent.protocol)
+    } else {
+        ConnectionState::Established
     };
     // A translation may have turned a packet away from the device, or to it.
     let journey = match context.journey {
@@ -272,7 +274,7 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         egress: context.ingress.map(str::to_owned),
         packet_mark: 0,
         connection_mark: 0,
-        untracked: forward.untracked,
+        untracked: false,
         redirected: false,
         local: false,
         source_by: None,
@@ -290,6 +292,10 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         walk.original = inner;
     }
     if !walk.policies(first) {
+        return Disposition::Denied;
+    }
+    // Nothing undoes the translation for a packet that the tracker ignores.
+    if walk.untracked && forward.translated != forward.original {
         return Disposition::Denied;
     }
     walk.current = inner;

@@ -621,14 +621,6 @@ impl Generator<'_> {
                     let port = *self.random.pick(&["80", "3128", "8080"]);
                     format!("-j REDIRECT --to-ports {port}")
                 }
-                1 if self.able.can("NETMAP") => {
-                    // The prefix may be narrower than what the rule matches.
-                    if self.v6 {
-                        "-j NETMAP --to fd00:2::/64".to_owned()
-                    } else {
-                        "-j NETMAP --to 10.0.2.0/24".to_owned()
-                    }
-                }
                 2 if hook == "PREROUTING" => {
                     let own = if self.v6 { "fd00:2::1" } else { "10.0.2.1" };
                     format!("-j DNAT --to-destination {}", to(own, self.v6))

@@ -366,14 +366,46 @@ pub fn compare(
             let (_, works, _) = reference(world, &other.devices[0], *place, *packet);
             if works != verdict.works {
                 wrong.push(format!(
-                    "{}: {packet}: read from {spelling} the verdict is {works:?}, else {:?}\n{}",
-                    case.name, verdict.works, case.text
+                    "{}: {packet}: read from {spelling} the verdict is {works:?}, else {:?}\n{}\n{}",
+                    case.name,
+                    verdict.works,
+                    difference(device, &other.devices[0]),
+                    case.text
                 ));
             }
             tally.respelled += 1;
         }
     }
     wrong
+}
+
+/// The first rules that two spellings of one ruleset are read into differently.
+fn difference(one: &Device, other: &Device) -> String {
+    let mut out = Vec::new();
+    for filter in &one.filters {
+        let Some(twin) = other.filters.iter().find(|f| f.name == filter.name) else {
+            out.push(format!("  {} is missing", filter.name));
+            continue;
+        };
+        for (at, rule) in filter.rules.iter().enumerate() {
+            let same = twin.rules.get(at).is_some_and(|r| {
+                (&r.match_expr, &r.action, &r.effects)
+                    == (&rule.match_expr, &rule.action, &rule.effects)
+            });
+            if !same {
+                out.push(format!(
+                    "  {} {}: {:?} {:?}\n  else {:?}",
+                    filter.name,
+                    rule.name,
+                    rule.match_expr,
+                    rule.action,
+                    twin.rules.get(at).map(|r| (&r.match_expr, &r.action))
+                ));
+            }
+        }
+    }
+    out.truncate(6);
+    out.join("\n")
 }
 
 fn report(

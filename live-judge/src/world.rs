@@ -398,12 +398,19 @@ impl World {
             let Some(index) = seen.id.checked_sub(base).map(|n| n as usize) else {
                 return;
             };
-            let (Some(fate), Some((from, _))) = (fates.get_mut(index), probes.get(index)) else {
+            let (Some(fate), Some((from, sent))) = (fates.get_mut(index), probes.get(index)) else {
                 return;
             };
             match seen.kind {
                 Kind::Question => fate.arrived = Some(seen.packet),
-                Kind::Answer => fate.answered |= at == *from,
+                // It must come from where the first packet went, translations undone.
+                Kind::Answer => {
+                    let back = sent.reply();
+                    let hidden = seen.packet.source.is_unspecified();
+                    fate.answered |= at == *from
+                        && (seen.packet == back
+                            || hidden && seen.packet.destination_port == back.destination_port);
+                }
                 Kind::Refusal => fate.refused |= at == *from,
             }
         };

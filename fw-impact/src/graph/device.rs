@@ -225,11 +225,7 @@ impl At<'_, '_> {
     }
 
     /// The device itself is where they wanted to go.
-    fn arrive(
-        &self,
-        mut inside: Inside,
-        ingress: &Option<Arc<str>>,
-    ) -> (Traveller, Option<Hop>) {
+    fn arrive(&self, mut inside: Inside, ingress: &Option<Arc<str>>) -> (Traveller, Option<Hop>) {
         let mut crossing = self.crossing(&inside, ingress);
         crossing.local = true;
         inside.traveller.crossings.push(crossing);
