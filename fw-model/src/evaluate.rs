@@ -387,11 +387,20 @@ impl<'a> State<'a> {
         })
     }
 
+    /// The stages that a reply meets. False if one of them stops it.
     fn policies(&mut self, stages: &[Stage]) -> bool {
-        stages
-            .iter()
-            .filter(|s| s.kind == StageKind::Policy)
-            .all(|stage| !matches!(self.filter(stage, stage.filter, 0), Outcome::Deny))
+        // An answer that the tracker takes for a new connection is translated
+        // like one, and then is not what its receiver waits for.
+        let unexpected =
+            self.device.tracks_connections && self.context.state == ConnectionState::New;
+        stages.iter().all(|stage| match stage.kind {
+            StageKind::Policy => !matches!(self.filter(stage, stage.filter, 0), Outcome::Deny),
+            StageKind::Nat if unexpected && !self.untracked => !matches!(
+                self.filter(stage, stage.filter, 0),
+                Outcome::Deny | Outcome::Translate(_)
+            ),
+            StageKind::Nat => true,
+        })
     }
 
     fn filter(&mut self, stage: &Stage, id: FilterId, depth: usize) -> Outcome {

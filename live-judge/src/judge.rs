@@ -11,7 +11,7 @@ use fw_model::evaluate::{
     Context, Disposition, Evaluation, Journey, Step, evaluate, evaluate_reply,
 };
 use fw_model::packet::{ConnectionState, tcp_flags};
-use fw_model::{Condition, Device, Family, Packet, Snapshot, Source, SourceId};
+use fw_model::{Action, Condition, Device, Family, Packet, Snapshot, Source, SourceId};
 use fw_parse::{Input, Vendor};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -388,9 +388,12 @@ fn difference(one: &Device, other: &Device) -> String {
             continue;
         };
         for (at, rule) in filter.rules.iter().enumerate() {
+            // Lists are numbered in the order in which they are read.
+            let jumps = |action: &Action| matches!(action, Action::Jump(_) | Action::Goto(_));
             let same = twin.rules.get(at).is_some_and(|r| {
-                (&r.match_expr, &r.action, &r.effects)
-                    == (&rule.match_expr, &rule.action, &rule.effects)
+                r.match_expr == rule.match_expr
+                    && r.effects == rule.effects
+                    && (r.action == rule.action || jumps(&r.action) && jumps(&rule.action))
             });
             if !same {
                 out.push(format!(
@@ -404,7 +407,7 @@ fn difference(one: &Device, other: &Device) -> String {
             }
         }
     }
-    out.truncate(6);
+    out.truncate(12);
     out.join("\n")
 }
 

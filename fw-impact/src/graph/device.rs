@@ -385,7 +385,11 @@ impl At<'_, '_> {
     ) -> Vec<Inside> {
         let mut here = inside;
         for stage in stages {
-            if situation.reply && stage.kind == StageKind::Nat {
+            // An answer that the tracker takes for a new connection is
+            // translated like one.
+            let unexpected =
+                self.here.device.tracks_connections && situation.state == ConnectionState::New;
+            if situation.reply && stage.kind == StageKind::Nat && !unexpected {
                 continue;
             }
             if here.is_empty() {
@@ -472,6 +476,10 @@ impl At<'_, '_> {
                 }
                 Fate::Exhausted => {
                     ended.push(self.stop(one, &situation.ingress, Disposition::Exhausted));
+                }
+                // It then is not what its receiver waits for.
+                Fate::Translate(_) if situation.reply => {
+                    ended.push(self.stop(one, &situation.ingress, Disposition::Denied));
                 }
                 Fate::Translate(translation) => {
                     next.extend(self.translate(one, &translation, situation, query));
