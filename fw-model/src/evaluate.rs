@@ -562,8 +562,18 @@ impl<'a> State<'a> {
                     Dimension::Source => &self.source_by,
                     Dimension::Destination => &self.destination_by,
                 };
+                let (was, is) = (self.original, self.current);
+                let changed = match dimension {
+                    Dimension::Source => {
+                        (was.source, was.source_port) != (is.source, is.source_port)
+                    }
+                    Dimension::Destination => {
+                        (was.destination, was.destination_port)
+                            != (is.destination, is.destination_port)
+                    }
+                };
                 by.as_ref()
-                    .is_some_and(|by| names.as_ref().is_none_or(|n| n.contains(by)))
+                    .is_some_and(|by| names.as_ref().map_or(changed, |n| n.contains(by)))
             }
             MatchExpr::Application(names) => self
                 .context

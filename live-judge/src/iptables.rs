@@ -107,6 +107,16 @@ pub fn complete(text: &str) -> String {
     out
 }
 
+/// No rule at all.
+#[must_use]
+pub fn empty() -> Ruleset {
+    Ruleset {
+        v4: complete(""),
+        v6: complete(""),
+        sets: String::new(),
+    }
+}
+
 const TABLES: [(&str, &[&str]); 4] = [
     ("raw", &["PREROUTING", "OUTPUT"]),
     (

@@ -3,7 +3,8 @@
 use fw_impact::reference::Random;
 use live_judge::judge::{Case, Tally, compare, read};
 use live_judge::world::World;
-use live_judge::{available, iptables};
+use live_judge::iptables::Ruleset;
+use live_judge::{available, iptables, traps};
 
 #[test]
 fn iptables_rulesets() {
@@ -56,4 +57,61 @@ fn iptables_rulesets() {
         wrong.join("\n")
     );
     assert!(tally.verdicts >= wanted);
+}
+
+#[test]
+fn iptables_fixtures() {
+    let tools = ["ip", "conntrack", "iptables-restore", "ip6tables-restore", "ipset"];
+    if !available(&tools) {
+        return;
+    }
+    let mut world = World::new("j", "lan", "wan");
+    let mut random = Random::new(7);
+    let mut tally = Tally::default();
+    let mut wrong = Vec::new();
+    for (name, texts) in traps::sides("iptables") {
+        // Both backends at once need another loader.
+        if texts.iter().any(|t| t.contains("legacy") || t.starts_with("#!")) {
+            println!("left out: {name} is a script or for the legacy loader");
+            continue;
+        }
+        let mut rules = Ruleset {
+            v4: String::new(),
+            v6: String::new(),
+            sets: String::new(),
+        };
+        for text in texts {
+            if text.contains("ip6tables-save") {
+                rules.v6 = text;
+            } else if text.starts_with("create") {
+                rules.sets = text;
+            } else {
+                rules.v4 = text;
+            }
+        }
+        rules.v4 = iptables::complete(&rules.v4);
+        rules.v6 = iptables::complete(&format!("{}{}", iptables::HEADS[1], rules.v6));
+        let _ = iptables::empty().load();
+        let _ = live_judge::world::run("ipset", &["destroy"], "");
+        if let Err(why) = rules.load() {
+            println!("left out: {name} cannot be loaded here: {why}");
+            continue;
+        }
+        let text = rules.text();
+        let mut snapshot = read("iptables", &rules.files());
+        for device in &mut snapshot.devices {
+            world.place(device);
+        }
+        let case = Case {
+            name: &name,
+            text: &text,
+            snapshot: &snapshot,
+            others: &[],
+            also: &[],
+        };
+        wrong.extend(compare(&mut world, &case, &mut random, 150, &mut tally));
+    }
+    println!("iptables fixtures: {}", tally.line());
+    assert!(wrong.is_empty(), "{} mismatches\n{}", wrong.len(), wrong.join("\n"));
+    assert!(tally.verdicts > 500);
 }
