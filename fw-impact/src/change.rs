@@ -2,6 +2,7 @@
 
 use crate::describe::{decider, place};
 use crate::graph::journey::{Crossing, Outcome};
+use crate::graph::piece::{DESTINATION, SOURCE, moved};
 use crate::graph::piece::{Field, Piece, field};
 use crate::graph::{Disposition, Side};
 use crate::packet_set::product::{Dim, subtract_all};
@@ -352,6 +353,8 @@ fn of_device(
         user: None,
         source_by: crossing.source_by.clone(),
         destination_by: crossing.destination_by.clone(),
+        source_moved: moved(&crossing.original, &crossing.translated, SOURCE),
+        destination_moved: moved(&crossing.original, &crossing.translated, DESTINATION),
         moved: false,
     };
     let conditions: &ConditionTable = side.conditions;

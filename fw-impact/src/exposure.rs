@@ -398,6 +398,8 @@ fn matched(
         user: None,
         source_by: None,
         destination_by: None,
+        source_moved: false,
+        destination_moved: false,
         moved: false,
     };
     let mut translator = Translator {

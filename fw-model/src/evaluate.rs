@@ -233,12 +233,14 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
     {
         return Disposition::Permitted;
     }
-    let state = if forward.untracked {
-        ConnectionState::Untracked
-    } else if device.tracks_connections {
-        ConnectionState::Established
-    } else {
+    // A rule has to ignore the reply as well; else the tracker looks at it
+    // without knowing the first packet.
+    let state = if !device.tracks_connections {
         ConnectionState::New
+    } else if forward.untracked {
+        ConnectionState::of_unexpected_reply(sent.protocol)
+    } else {
+        ConnectionState::Established
     };
     // A translation may have turned a packet away from the device, or to it.
     let journey = match context.journey {
@@ -272,7 +274,7 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         egress: context.ingress.map(str::to_owned),
         packet_mark: 0,
         connection_mark: 0,
-        untracked: forward.untracked,
+        untracked: false,
         redirected: false,
         local: false,
         source_by: None,
@@ -290,6 +292,10 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         walk.original = inner;
     }
     if !walk.policies(first) {
+        return Disposition::Denied;
+    }
+    // Nothing undoes the translation for a packet that the tracker ignores.
+    if walk.untracked && forward.translated != forward.original {
         return Disposition::Denied;
     }
     walk.current = inner;
@@ -381,11 +387,20 @@ impl<'a> State<'a> {
         })
     }
 
+    /// The stages that a reply meets. False if one of them stops it.
     fn policies(&mut self, stages: &[Stage]) -> bool {
-        stages
-            .iter()
-            .filter(|s| s.kind == StageKind::Policy)
-            .all(|stage| !matches!(self.filter(stage, stage.filter, 0), Outcome::Deny))
+        // An answer that the tracker takes for a new connection is translated
+        // like one, and then is not what its receiver waits for.
+        let unexpected =
+            self.device.tracks_connections && self.context.state == ConnectionState::New;
+        stages.iter().all(|stage| match stage.kind {
+            StageKind::Policy => !matches!(self.filter(stage, stage.filter, 0), Outcome::Deny),
+            StageKind::Nat if unexpected && !self.untracked => !matches!(
+                self.filter(stage, stage.filter, 0),
+                Outcome::Deny | Outcome::Translate(_)
+            ),
+            StageKind::Nat => true,
+        })
     }
 
     fn filter(&mut self, stage: &Stage, id: FilterId, depth: usize) -> Outcome {
@@ -547,8 +562,18 @@ impl<'a> State<'a> {
                     Dimension::Source => &self.source_by,
                     Dimension::Destination => &self.destination_by,
                 };
+                let (was, is) = (self.original, self.current);
+                let changed = match dimension {
+                    Dimension::Source => {
+                        (was.source, was.source_port) != (is.source, is.source_port)
+                    }
+                    Dimension::Destination => {
+                        (was.destination, was.destination_port)
+                            != (is.destination, is.destination_port)
+                    }
+                };
                 by.as_ref()
-                    .is_some_and(|by| names.as_ref().is_none_or(|n| n.contains(by)))
+                    .is_some_and(|by| names.as_ref().map_or(changed, |n| n.contains(by)))
             }
             MatchExpr::Application(names) => self
                 .context

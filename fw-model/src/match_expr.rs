@@ -52,8 +52,9 @@ pub enum MatchExpr {
         /// Their values.
         value: u32,
     },
-    /// The address of `Dimension` was translated: by any rule, or by one of
-    /// the named ones ([`crate::nat::Translation::name`]).
+    /// The address of `Dimension` was translated: by one of the named rules
+    /// ([`crate::nat::Translation::name`]), or by any, if that changed the
+    /// address or its port (a translation to what is there already is none).
     Translated(Dimension, Option<Arc<[String]>>),
     /// The application, once identified, is one of these.
     Application(Arc<[String]>),

@@ -115,6 +115,20 @@ pub enum ConnectionState {
     Untracked,
 }
 
+impl ConnectionState {
+    /// What a connection tracker says of an answer whose first packet it was
+    /// told to ignore: protocols with a handshake do not begin with an answer,
+    /// for the others it is the first packet of a connection.
+    #[must_use]
+    pub const fn of_unexpected_reply(protocol: u8) -> Self {
+        match protocol {
+            // SYN-ACK, echo reply, DCCP response, INIT-ACK.
+            1 | 6 | 33 | 58 | 132 => Self::Invalid,
+            _ => Self::New,
+        }
+    }
+}
+
 /// A set of [`ConnectionState`]s.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct StateSet(u8);

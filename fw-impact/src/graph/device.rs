@@ -1,7 +1,7 @@
 //! Packets through one device: routing, stages, translation.
 
 use super::journey::{Act, Crossing, Disposition, Outcome, Traveller, Visit};
-use super::piece::{Field, Fields, Piece, Shift, field};
+use super::piece::{DESTINATION, Field, Fields, Piece, SOURCE, Shift, field, moved};
 use super::route_table::{Exit, Hop};
 use super::side::{DeviceSide, Side};
 use crate::packet_set::condition::End;
@@ -383,7 +383,11 @@ impl At<'_, '_> {
     ) -> Vec<Inside> {
         let mut here = inside;
         for stage in stages {
-            if situation.reply && stage.kind == StageKind::Nat {
+            // An answer that the tracker takes for a new connection is
+            // translated like one.
+            let unexpected =
+                self.here.device.tracks_connections && situation.state == ConnectionState::New;
+            if situation.reply && stage.kind == StageKind::Nat && !unexpected {
                 continue;
             }
             if here.is_empty() {
@@ -471,6 +475,10 @@ impl At<'_, '_> {
                 Fate::Exhausted => {
                     ended.push(self.stop(one, &situation.ingress, Disposition::Exhausted));
                 }
+                // It then is not what its receiver waits for.
+                Fate::Translate(_) if situation.reply => {
+                    ended.push(self.stop(one, &situation.ingress, Disposition::Denied));
+                }
                 Fate::Translate(translation) => {
                     next.extend(self.translate(one, &translation, situation, query));
                 }
@@ -498,6 +506,8 @@ impl At<'_, '_> {
             user: query.user.map(|u| u.map(Arc::from)),
             source_by: piece.source_by.clone(),
             destination_by: piece.destination_by.clone(),
+            source_moved: moved(&piece.original, &piece.current, SOURCE),
+            destination_moved: moved(&piece.original, &piece.current, DESTINATION),
             moved: !situation.reply && *fields != piece.original,
         }
     }
@@ -564,18 +574,26 @@ impl At<'_, '_> {
                 }
                 None => {}
             }
-            piece.current = [source, destination, service, port];
-            if let Some(egress) = &translation.egress {
-                one.way = Way::Out(Hop {
-                    interface: egress.as_str().into(),
-                    gateway: None,
-                    span: None,
-                });
-                out.push(one);
-            } else if translation.destination.is_some() {
-                out.extend(self.route(one.traveller, situation.ingress.as_deref(), query));
-            } else {
-                out.push(one);
+            let after = [source, destination, service, port];
+            let parts = piece.clone().turn_into(after, self.side.conditions);
+            let (traveller, way) = (one.traveller, one.way);
+            for part in parts {
+                let mut one = Inside {
+                    traveller: traveller.with(part),
+                    way: way.clone(),
+                };
+                if let Some(egress) = &translation.egress {
+                    one.way = Way::Out(Hop {
+                        interface: egress.as_str().into(),
+                        gateway: None,
+                        span: None,
+                    });
+                    out.push(one);
+                } else if translation.destination.is_some() {
+                    out.extend(self.route(one.traveller, situation.ingress.as_deref(), query));
+                } else {
+                    out.push(one);
+                }
             }
         }
         out

@@ -219,6 +219,50 @@ impl Piece {
         Some(piece)
     }
 
+    /// Translates the packets to `after`. Those that have the translated
+    /// values already come back apart and as they are, where that can be told.
+    pub fn turn_into(self, after: Fields, conditions: &ConditionTable) -> Vec<Self> {
+        let before = self.current;
+        let turned = |mut piece: Self| {
+            piece.current = after;
+            piece
+        };
+        let mut constants = Vec::new();
+        for dim in DIMS {
+            let (was, is) = (field(&before, dim), field(&after, dim));
+            if was == is {
+                continue;
+            }
+            let values = self.values(dim, is);
+            let constant = is.variable >= DIMS.len() && values.count() == 1;
+            if !constant || was.variable >= DIMS.len() {
+                return vec![turned(self)];
+            }
+            constants.push((dim, was, values));
+        }
+        if constants.is_empty() {
+            return vec![turned(self)];
+        }
+        let mut out = Vec::new();
+        let mut rest = self;
+        for (dim, was, set) in constants {
+            let others = rest.values(dim, was).subtract(&set);
+            if !others.is_empty() {
+                out.extend(
+                    rest.clone()
+                        .restrict(dim, was, &Arc::new(others), conditions)
+                        .map(turned),
+                );
+            }
+            match rest.restrict(dim, was, &set, conditions) {
+                Some(same) => rest = same,
+                None => return out,
+            }
+        }
+        out.push(rest);
+        out
+    }
+
     /// A field that some device chooses from `set`. Equal names are the same
     /// choice on both sides of a comparison, so what is assumed of it already
     /// holds here too.
@@ -255,6 +299,18 @@ impl Piece {
     pub fn moved(&self) -> bool {
         self.original != self.current
     }
+}
+
+/// The ends of a packet: address and port.
+pub const SOURCE: [Dim; 2] = [Dim::Source, Dim::SourcePort];
+/// See [`SOURCE`].
+pub const DESTINATION: [Dim; 2] = [Dim::Destination, Dim::Service];
+
+/// True if one of `dims` differs.
+#[must_use]
+pub fn moved(was: &Fields, is: &Fields, dims: [Dim; 2]) -> bool {
+    dims.into_iter()
+        .any(|dim| field(was, dim) != field(is, dim))
 }
 
 /// A field of `fields`.

@@ -51,7 +51,8 @@ impl At<'_, '_> {
             for (protocol, piece) in split_protocols(&traveller.piece, service, self.side) {
                 let part = traveller.with(piece);
                 for (part, outer, inner) in self.turn(part, protocol, crossing) {
-                    done.extend(self.back(part, &outer, &inner, crossing, query, ended));
+                    let ends = (outer, inner);
+                    done.extend(self.back(part, protocol, &ends, crossing, query, ended));
                 }
             }
         }
@@ -199,8 +200,8 @@ impl At<'_, '_> {
     fn back(
         &self,
         mut traveller: Traveller,
-        outer: &Fields,
-        inner: &Fields,
+        protocol: u8,
+        (outer, inner): &(Fields, Fields),
         crossing: &Crossing,
         query: &Query<'_>,
         ended: &mut Vec<Outcome>,
@@ -218,15 +219,17 @@ impl At<'_, '_> {
         traveller.piece.marks = crate::packet_set::decompose::Marks {
             packet: 0,
             connection: crossing.connection_mark,
-            untracked: crossing.untracked,
+            untracked: false,
         };
         let situation = Situation {
             ingress: crossing.egress.clone(),
             egress: crossing.ingress.clone(),
-            state: if device.tracks_connections {
-                ConnectionState::Established
-            } else {
+            state: if !device.tracks_connections {
                 ConnectionState::New
+            } else if crossing.untracked {
+                ConnectionState::of_unexpected_reply(protocol)
+            } else {
+                ConnectionState::Established
             },
             tcp_flags: tcp_flags::SYN | tcp_flags::ACK,
             reply: true,
@@ -257,6 +260,18 @@ impl At<'_, '_> {
             },
         );
         let mut here = self.stages(vec![inside], first, &situation, query, ended);
+        if crossing.translated != crossing.original {
+            // Nothing undoes the translation for packets that the tracker ignores.
+            let (lost, rest) = here
+                .into_iter()
+                .partition(|one| one.traveller.piece.marks.untracked);
+            here = rest;
+            let lost: Vec<Inside> = lost;
+            for mut one in lost {
+                (one.traveller.piece.original, one.traveller.piece.current) = kept;
+                ended.push(one.traveller.end(Disposition::Denied));
+            }
+        }
         for one in &mut here {
             show(one, inner);
         }

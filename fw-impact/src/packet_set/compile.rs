@@ -36,6 +36,10 @@ pub struct Context {
     pub source_by: Option<Arc<str>>,
     /// The translation that changed the destination.
     pub destination_by: Option<Arc<str>>,
+    /// The translation gave them another source address or port.
+    pub source_moved: bool,
+    /// The translation gave them another destination address or port.
+    pub destination_moved: bool,
     /// The packets as this stage sees them are not as they entered.
     pub moved: bool,
 }
@@ -90,6 +94,8 @@ impl Asks {
         if !self.translated {
             out.source_by = None;
             out.destination_by = None;
+            out.source_moved = false;
+            out.destination_moved = false;
         }
         if !self.identity {
             out.application = None;

@@ -246,12 +246,15 @@ impl Translator<'_> {
                 context.state
             }),
             MatchExpr::Translated(dimension, names) => {
-                let by = match dimension {
-                    Dimension::Source => &context.source_by,
-                    Dimension::Destination => &context.destination_by,
+                let (by, moved) = match dimension {
+                    Dimension::Source => (&context.source_by, context.source_moved),
+                    Dimension::Destination => (&context.destination_by, context.destination_moved),
                 };
-                by.as_ref()
-                    .is_some_and(|by| names.as_ref().is_none_or(|n| n.iter().any(|x| **x == **by)))
+                by.as_ref().is_some_and(|by| {
+                    names
+                        .as_ref()
+                        .map_or(moved, |n| n.iter().any(|x| **x == **by))
+                })
             }
             MatchExpr::Application(names) => context
                 .application
