@@ -66,8 +66,8 @@ pub fn write(
     for (format, file) in pairs(options)? {
         to_file(file, &render::render(format, report, page)?)?;
     }
-    let text = render::render(&options.format, report, page)?;
-    if options.format == github::FORMAT.name
+    let text = render::render(options.format(), report, page)?;
+    if options.format() == github::FORMAT.name
         && let Report::Impact(report) = report
     {
         step_summary(|room| markdown::comment(report, page, None, room))?;

@@ -8,6 +8,7 @@ mod paper;
 mod trace;
 
 pub use impact::{LIMIT, comment};
+pub use paper::block;
 
 use super::{Format, Page, Report};
 
