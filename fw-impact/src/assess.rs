@@ -8,9 +8,10 @@ use crate::describe::{
 use crate::graph::{Outcome, Side};
 use crate::packet_set::Product;
 use crate::report::{
-    AssumptionReport, Change, ChangeSeverity, DecidedBy, FlowReport, FlowVerdict, Impact, Reason,
-    Region, Side as SideName, Verdict, WitnessPacket,
+    AssumptionReport, Change, ChangeSeverity, DecidedBy, FlowPaths, FlowReport,
+    FlowVerdict, Impact, Reason, Region, Side as SideName, Verdict, WitnessPacket,
 };
+use crate::trace::Ways;
 use crate::verdict::{Comparison, Difference, Judgement, Part, usual_ports};
 use fw_model::{Expect, Family, Flow, Quantity};
 
@@ -95,6 +96,37 @@ pub fn assess(
         changes,
         reasons: all_reasons(comparison, judgement, before, after),
         assumptions: assumptions(comparison, judgement),
+        paths: shown.map(|shown| paths(comparison, judgement, flow, shown)),
+    }
+}
+
+/// How many ways a flow's report shows on each side.
+const PATHS_SHOWN: usize = 3;
+
+/// The ways of the packets with the difference, on both sides.
+fn paths(
+    comparison: &Comparison<'_, '_>,
+    judgement: &Judgement,
+    flow: &Flow,
+    shown: Difference,
+) -> FlowPaths {
+    let usual = usual_ports(flow);
+    let mut before = Ways::new(comparison.before, SideName::Before, PATHS_SHOWN);
+    let mut after = Ways::new(comparison.after, SideName::After, PATHS_SHOWN);
+    for part in judgement.cells.iter().filter(|c| c.difference == shown) {
+        for joint in part
+            .members
+            .iter()
+            .filter_map(|&m| judgement.joints.get(m))
+            .take(DECISIONS_SHOWN)
+        {
+            before.add(part.family, &part.product, &joint.assumed, &joint.before);
+            after.add(part.family, &part.product, &joint.assumed, &joint.after);
+        }
+    }
+    FlowPaths {
+        before: before.finish(&usual),
+        after: after.finish(&usual),
     }
 }
 

@@ -9,12 +9,12 @@ use crate::options::Options;
 use crate::packet_set::{ConditionTable, Product};
 use crate::report::{
     AssumptionReport, Certainty, Change, ChangeSeverity, CoverageReport, DIFF_SCHEMA,
-    DiagnosticReport, DiffReport, Finding, FlowReport, IMPACT_SCHEMA, Impact, ImpactReport,
-    LineCoverage, Side as SideName, Summary, Tool, Verdict,
+    DiagnosticReport, DiffReport, FileCoverage, Finding, FlowReport, IMPACT_SCHEMA, Impact,
+    ImpactReport, LineCoverage, OpaqueLine, Side as SideName, Summary, Tool, Verdict,
 };
 use crate::verdict::{Comparison, from_any_port, products};
 use fw_model::match_expr::CivilMinute;
-use fw_model::{Coverage, Device, Expect, Family, Flow, MatchExpr, Snapshot};
+use fw_model::{Coverage, Device, Expect, Family, Flow, LineStatus, MatchExpr, Snapshot};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -215,10 +215,39 @@ fn coverage(before: &Snapshot, after: &Snapshot) -> CoverageReport {
             .fold(Coverage::default(), std::ops::Add::add)
             .into()
     };
+    let mut files = file_coverage(before, SideName::Before);
+    files.extend(file_coverage(after, SideName::After));
     CoverageReport {
         before: of(before),
         after: of(after),
+        files,
     }
+}
+
+/// Lines that are not understood are listed up to this number a file.
+const OPAQUE_SHOWN: usize = 50;
+
+fn file_coverage(snapshot: &Snapshot, side: SideName) -> Vec<FileCoverage> {
+    snapshot
+        .sources
+        .iter()
+        .zip(&snapshot.ledgers)
+        .map(|(source, ledger)| FileCoverage {
+            side,
+            file: source.path.clone(),
+            lines: ledger.coverage().into(),
+            opaque_lines: ledger
+                .iter()
+                .filter(|(_, status)| **status == LineStatus::Opaque)
+                .take(OPAQUE_SHOWN)
+                .map(|(line, _)| OpaqueLine {
+                    line,
+                    text: source.line(line).unwrap_or_default().to_owned(),
+                })
+                .collect(),
+        })
+        .filter(|file| file.lines.lines > 0)
+        .collect()
 }
 
 /// Assumptions that hold for whole devices, of both sides.
