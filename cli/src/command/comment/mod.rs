@@ -22,7 +22,11 @@ use fw_impact::report::IMPACT_SCHEMA;
 /// If the report cannot be read, or the service cannot be reached or refuses.
 pub fn run(arguments: &Comment, verbose: bool, color: ColorChoice) -> Result<u8, Failure> {
     let key = &arguments.key;
-    if key.is_empty() || !key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+    if key.is_empty()
+        || !key
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    {
         return Err(Failure::Usage(format!(
             "--key `{key}` may have letters, digits, `-`, `_` and `.` only"
         )));
@@ -59,7 +63,10 @@ pub fn run(arguments: &Comment, verbose: bool, color: ColorChoice) -> Result<u8,
         Service::Gitlab => Box::new(gitlab::Gitlab::new(arguments)?),
     };
     if arguments.dry_run {
-        output::print_error(&format!("would create or update a comment on {}", forge.target()), color);
+        output::print_error(
+            &format!("would create or update a comment on {}", forge.target()),
+            color,
+        );
         output::print(&body, color)?;
         return Ok(0);
     }
