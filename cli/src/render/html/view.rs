@@ -268,7 +268,7 @@ fn details(flow: &FlowReport) -> Details {
     examples.extend(flow.witness.as_ref().map(|w| (packet(w), gone)));
     examples.extend(flow.passing.as_ref().map(|w| (packet(w), "still passes")));
     let regions = |label, list: &[Region]| {
-        let shown = list.iter().take(REGIONS).map(|r| packets(r)).collect();
+        let shown = list.iter().take(REGIONS).map(packets).collect();
         (label, shown, list.len().saturating_sub(REGIONS))
     };
     let paths = flow.paths.as_ref().map_or_else(Vec::new, |paths| {
