@@ -40,6 +40,9 @@ pub struct Arguments {
     /// CLICOLOR_FORCE.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
+    /// Says on standard error what is read and from where.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
 }
 
 /// When to use colour.
@@ -77,6 +80,12 @@ pub enum Command {
         #[command(subcommand)]
         command: FlowsCommand,
     },
+    /// Creates or updates one comment on a pull request (GitHub) or merge
+    /// request (GitLab).
+    #[command(
+        after_help = "The token comes from GITHUB_TOKEN, or GITLAB_TOKEN or CI_JOB_TOKEN. Without write access the\ncomment goes to the step summary (else to standard output).\n\nExit codes: 0 done, or without write access; 1 the service cannot be reached or refuses; 2 wrong\nusage; 3 REPORT is no impact report."
+    )]
+    Comment(Comment),
     /// Prints a completion script for a shell.
     Completions {
         /// The shell.
@@ -97,23 +106,34 @@ pub enum Command {
 pub struct Check {
     /// Configuration before the change.
     #[arg(long, value_name = "INPUT")]
-    pub before: String,
+    pub before: Option<String>,
     /// Configuration after the change.
     #[arg(long, value_name = "INPUT")]
-    pub after: String,
+    pub after: Option<String>,
     /// The declared flows (YAML or JSON); `fwimpact flows init` starts one.
     #[arg(long, value_name = "FILE")]
-    pub flows: String,
+    pub flows: Option<String>,
     /// Openings that are intended (approve.yaml); all others count as
     /// exposure.
     #[arg(long, value_name = "FILE")]
     pub approve: Option<String>,
-    /// From which severity on a change of a passing flow makes exit code 10.
-    #[arg(long, value_name = "SEVERITY", default_value = "medium")]
-    pub fail_on: Severity,
+    /// From which severity on a change of a passing flow makes exit code 10
+    /// (default: medium).
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<Severity>,
     /// A flow that is wrong before and after counts as blocked.
     #[arg(long)]
     pub strict: bool,
+    /// Judge only devices whose files differ, and those that packets from
+    /// there may reach.
+    #[arg(long)]
+    pub changed: bool,
+    /// Where flows, approvals, assumptions and fwimpact.toml are read from:
+    /// git:REV, or `here`. In the pipeline of a pull or merge request the
+    /// default is its merge base: a change is not judged by its own edits of
+    /// them.
+    #[arg(long, value_name = "git:REV|here")]
+    pub policy_from: Option<String>,
     /// Inputs.
     #[command(flatten)]
     pub inputs: InputOptions,
@@ -176,6 +196,50 @@ pub struct Trace {
     /// Output.
     #[command(flatten)]
     pub output: OutputOptions,
+}
+
+/// `comment`
+#[derive(Args, Debug)]
+pub struct Comment {
+    /// The impact report (`check --report json=FILE`).
+    #[arg(value_name = "REPORT")]
+    pub report: String,
+    /// The messages of a check that could not be carried out: told instead
+    /// where there is no REPORT.
+    #[arg(long, value_name = "FILE")]
+    pub failed: Option<String>,
+    /// The service (default: the one this runs on).
+    #[arg(long, value_name = "SERVICE")]
+    pub on: Option<Service>,
+    /// OWNER/NAME, or the number or path of a GitLab project (default:
+    /// GITHUB_REPOSITORY, CI_PROJECT_ID).
+    #[arg(long, value_name = "REPOSITORY")]
+    pub repository: Option<String>,
+    /// Number of the pull or merge request (default: the one this runs for).
+    #[arg(long, value_name = "N")]
+    pub number: Option<u64>,
+    /// Tells several comments on one request apart.
+    #[arg(long, value_name = "KEY", default_value = "default")]
+    pub key: String,
+    /// A label that the request gets while a flow is hurt or something is
+    /// opened, and loses afterwards; may be repeated.
+    #[arg(long, value_name = "LABEL")]
+    pub label: Vec<String>,
+    /// Prints what would be sent, and sends nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The first wait before another attempt, in milliseconds.
+    #[arg(long, hide = true, default_value_t = 1000)]
+    pub retry_after: u64,
+}
+
+/// A service with pull or merge requests.
+#[derive(Clone, Copy, Debug, ValueEnum, PartialEq, Eq)]
+pub enum Service {
+    /// GitHub.
+    Github,
+    /// GitLab.
+    Gitlab,
 }
 
 /// `show`
@@ -249,17 +313,18 @@ pub struct InputOptions {
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
     /// Schedules that start or end within this time are reported.
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=36500))]
-    pub horizon: u32,
+    /// (default: 30)
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36500))]
+    pub horizon: Option<u32>,
 }
 
 /// Options about output.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output options")]
 pub struct OutputOptions {
-    /// Format of the output.
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = crate::render::format_names())]
-    pub format: String,
+    /// Format of the output (default: text).
+    #[arg(long, value_name = "FORMAT", value_parser = crate::render::format_names())]
+    pub format: Option<String>,
     /// Writes to a file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub output: Option<String>,
@@ -269,9 +334,16 @@ pub struct OutputOptions {
     /// Exit codes 10 to 14 become 0.
     #[arg(long)]
     pub exit_zero: bool,
-    /// Prints the verdict only.
+    /// Prints the verdict only, and shows no progress.
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+impl OutputOptions {
+    /// The format of the output.
+    pub fn format(&self) -> &str {
+        self.format.as_deref().unwrap_or("text")
+    }
 }
 
 /// How grave a change is.

@@ -4,11 +4,14 @@
 mod args;
 mod clock;
 mod command;
+mod config;
 mod exit;
 mod flows;
 mod input;
 mod output;
+mod policy;
 mod problem;
+mod progress;
 mod render;
 mod settings;
 mod show;

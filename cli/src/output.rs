@@ -2,7 +2,8 @@
 
 use crate::args::{ColorChoice, OutputOptions};
 use crate::exit::Failure;
-use crate::render::{self, Page, Report};
+use crate::render::locate::Links;
+use crate::render::{self, Page, Report, github, markdown};
 use anstream::AutoStream;
 use std::io::Write as _;
 
@@ -10,7 +11,7 @@ use std::io::Write as _;
 const WIDTH: usize = 80;
 
 /// The page for text on this terminal.
-pub fn page(options: &OutputOptions) -> Page {
+pub fn page<'a>(options: &OutputOptions, links: &'a Links) -> Page<'a> {
     let width = std::env::var("COLUMNS")
         .ok()
         .and_then(|c| c.trim().parse::<usize>().ok())
@@ -19,6 +20,7 @@ pub fn page(options: &OutputOptions) -> Page {
         width,
         quiet: options.quiet,
         exit_zero: options.exit_zero,
+        links: Some(links),
     }
 }
 
@@ -59,15 +61,50 @@ pub fn write(
     options: &OutputOptions,
     color: ColorChoice,
 ) -> Result<(), Failure> {
-    let page = page(options);
+    let links = Links::from_environment();
+    let page = page(options, &links);
     for (format, file) in pairs(options)? {
         to_file(file, &render::render(format, report, page)?)?;
     }
-    let text = render::render(&options.format, report, page)?;
+    let text = render::render(options.format(), report, page)?;
+    if options.format() == github::FORMAT.name
+        && let Report::Impact(report) = report
+    {
+        step_summary(|room| markdown::comment(report, page, None, room))?;
+    }
     match options.output.as_deref() {
         Some(file) if file != "-" => to_file(file, &text),
         _ => print(&text, color),
     }
+}
+
+/// Adds to the summary of a step of a GitHub workflow; `false` where there is
+/// none. `text` gets the number of characters that still fit.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn step_summary(text: impl FnOnce(usize) -> String) -> Result<bool, Failure> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|p| !p.is_empty()) else {
+        return Ok(false);
+    };
+    let name = path.to_string_lossy().into_owned();
+    let failed = |e: &std::io::Error| Failure::io("write", &name, e);
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(|e| failed(&e))?;
+    let there = file.metadata().map_or(0, |m| m.len());
+    let room = github::SUMMARY_LIMIT.saturating_sub(usize::try_from(there).unwrap_or(usize::MAX));
+    // The limit is in bytes, and half of it in characters is enough for a
+    // report of which nearly all is ASCII.
+    let mut block = text(room / 2);
+    if block.len() + 1 > room {
+        return Ok(true);
+    }
+    block.push('\n');
+    file.write_all(block.as_bytes()).map_err(|e| failed(&e))?;
+    Ok(true)
 }
 
 /// Writes plain text to a file.

@@ -8,10 +8,11 @@ use crate::describe::{
 use crate::graph::{Outcome, Side};
 use crate::packet_set::Product;
 use crate::report::{
-    AssumptionReport, Change, ChangeSeverity, DecidedBy, Decision, FlowReport, FlowVerdict, Impact,
-    Reason, Region, Side as SideName, Verdict, WitnessPacket,
+    AssumptionReport, Change, ChangeSeverity, DecidedBy, FlowPaths, FlowReport, FlowVerdict,
+    Impact, Reason, Region, Side as SideName, Verdict, WitnessPacket,
 };
-use crate::verdict::{Comparison, Difference, Joint, Judgement, Part, usual_ports};
+use crate::trace::Ways;
+use crate::verdict::{Comparison, Difference, Judgement, Part, usual_ports};
 use fw_model::{Expect, Family, Flow, Quantity};
 
 /// What of the options matters for one flow.
@@ -87,7 +88,7 @@ pub fn assess(
         undecided: of(Difference::Undecided),
         witness,
         passing,
-        decided_by: decided_by(comparison, judgement, shown),
+        decided_by: decided_by(comparison, flow, judgement, shown),
         caused_by: match (causes, impact) {
             (Some(causes), i) if i != Impact::None => causes.of(flow, judgement, impact),
             _ => Vec::new(),
@@ -95,6 +96,37 @@ pub fn assess(
         changes,
         reasons: all_reasons(comparison, judgement, before, after),
         assumptions: assumptions(comparison, judgement),
+        paths: shown.map(|shown| paths(comparison, judgement, flow, shown)),
+    }
+}
+
+/// How many ways a flow's report shows on each side.
+const PATHS_SHOWN: usize = 3;
+
+/// The ways of the packets with the difference, on both sides.
+fn paths(
+    comparison: &Comparison<'_, '_>,
+    judgement: &Judgement,
+    flow: &Flow,
+    shown: Difference,
+) -> FlowPaths {
+    let usual = usual_ports(flow);
+    let mut before = Ways::new(comparison.before, SideName::Before, PATHS_SHOWN);
+    let mut after = Ways::new(comparison.after, SideName::After, PATHS_SHOWN);
+    for part in judgement.cells.iter().filter(|c| c.difference == shown) {
+        for joint in part
+            .members
+            .iter()
+            .filter_map(|&m| judgement.joints.get(m))
+            .take(DECISIONS_SHOWN)
+        {
+            before.add(part.family, &part.product, &joint.assumed, &joint.before);
+            after.add(part.family, &part.product, &joint.assumed, &joint.after);
+        }
+    }
+    FlowPaths {
+        before: before.finish(&usual),
+        after: after.finish(&usual),
     }
 }
 
@@ -174,32 +206,47 @@ fn packets(
 
 fn decided_by(
     comparison: &Comparison<'_, '_>,
+    flow: &Flow,
     judgement: &Judgement,
     shown: Option<Difference>,
 ) -> DecidedBy {
-    let parts = judgement
+    let members = judgement
         .cells
         .iter()
-        .filter(|c| shown.is_none_or(|s| c.difference == s));
-    let members: Vec<&Joint> = parts
+        .filter(|c| shown.is_none_or(|s| c.difference == s))
         .flat_map(|p| &p.members)
-        .filter_map(|&m| judgement.joints.get(m))
-        .collect();
-    let collect = |side: &Side<'_>, outcome: &dyn Fn(&Joint) -> std::sync::Arc<Outcome>| {
-        let mut out: Vec<Decision> = Vec::new();
-        for joint in &members {
-            for decision in decisions(side, &outcome(joint)) {
-                if out.len() < DECISIONS_SHOWN && !out.contains(&decision) {
-                    out.push(decision);
+        .filter_map(|&m| judgement.joints.get(m));
+    let mut out = DecidedBy::default();
+    // Most packets share a few rules: each chain of deciding rules is put into
+    // words once.
+    let mut seen = rustc_hash::FxHashSet::default();
+    for joint in members {
+        if out.before.len() >= DECISIONS_SHOWN || out.after.len() >= DECISIONS_SHOWN {
+            break;
+        }
+        let chain = |outcome: &Outcome| -> Vec<_> {
+            outcome
+                .visits
+                .iter()
+                .map(|v| (v.device, v.rules.last().copied()))
+                .collect()
+        };
+        if !seen.insert((chain(&joint.before), chain(&joint.after), joint.same)) {
+            continue;
+        }
+        let after = comparison.after_of(flow, joint);
+        for (side, outcome, list) in [
+            (comparison.before, &joint.before, &mut out.before),
+            (comparison.after, &after, &mut out.after),
+        ] {
+            for decision in decisions(side, outcome) {
+                if !list.contains(&decision) {
+                    list.push(decision);
                 }
             }
         }
-        out
-    };
-    DecidedBy {
-        before: collect(comparison.before, &|j| std::sync::Arc::clone(&j.before)),
-        after: collect(comparison.after, &|j| std::sync::Arc::clone(&j.after)),
     }
+    out
 }
 
 /// Why a flow is undecided: the conditions of undecided parts, and the lines
@@ -253,11 +300,9 @@ fn assumptions(comparison: &Comparison<'_, '_>, judgement: &Judgement) -> Vec<As
         });
     }
     for joint in &judgement.joints {
-        for (side, outcome) in [
-            (comparison.before, &joint.before),
-            (comparison.after, &joint.after),
-        ] {
-            of_outcome(side, outcome, &mut out);
+        of_outcome(comparison.before, &joint.before, &mut out);
+        if !joint.same {
+            of_outcome(comparison.after, &joint.after, &mut out);
         }
     }
     out.sort();

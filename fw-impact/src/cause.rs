@@ -135,12 +135,14 @@ impl<'c, 'a> Causes<'c, 'a> {
                 &joint.before,
                 &mut out,
             );
-            self.of_outcome(
-                self.comparison.after,
-                SideName::After,
-                &joint.after,
-                &mut out,
-            );
+            if !joint.same {
+                self.of_outcome(
+                    self.comparison.after,
+                    SideName::After,
+                    &joint.after,
+                    &mut out,
+                );
+            }
         }
         out.into_iter().collect()
     }
@@ -294,7 +296,8 @@ impl Search<'_, '_, '_> {
             return false;
         };
         let before = self.causes.comparison.before;
-        let after = Side::new(&snapshot, before.conditions, before.now);
+        let snapshot = crate::impact::paired(before.snapshot, &snapshot);
+        let after = Side::compared(&snapshot, before.snapshot, before.conditions, before.now);
         let comparison = Comparison::new(before, &after);
         let judgement = comparison.judge(self.flow);
         let same = judgement

@@ -3,10 +3,11 @@
 //! Cost follows the change: only the packets of rules that differ are looked
 //! at, and of those only the parts that such a rule decides on one side.
 
-use crate::align::{Gap, Unpaired, gaps, reachable};
+use crate::align::{Gap, Unpaired, reachable};
 use crate::describe::{decisions, place, reasons, regions, typical, witness};
 use crate::graph::route_table::Exit;
-use crate::graph::{Disposition, Outcome};
+use crate::graph::side::DeviceSide;
+use crate::graph::{Disposition, Outcome, Side};
 use crate::packet_set::minimize::minimize;
 use crate::packet_set::product::{DIMS, Dim, subtract_all};
 use crate::packet_set::term::{Reading, SetPool, Translator};
@@ -30,8 +31,12 @@ pub struct Differences {
     pub opened: Vec<Exposure>,
     /// Newly denied.
     pub closed: Vec<Exposure>,
-    /// Cannot be decided.
+    /// May be newly permitted; cannot be decided.
     pub undecided: Vec<Exposure>,
+    /// May be newly denied, but is not newly permitted.
+    pub perhaps_closed: Vec<Exposure>,
+    /// Devices, by name, whose IPv6 rules differ though no IPv6 crosses them.
+    pub without_ipv6: Vec<String>,
 }
 
 /// More seeds than this of one device are joined to larger ones.
@@ -54,7 +59,16 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product
         };
         opaque_lines(comparison, old.device, new.device, &mut out);
         for family in [Family::V4, Family::V6] {
-            let found = of_device(comparison, family, old_number, new_number);
+            let found = of_device(comparison, family, old_number);
+            if family == Family::V6
+                && [old, new].iter().all(|d| no_ipv6(d.device))
+                && !declared.iter().any(|(f, _)| *f == family)
+            {
+                if !found.is_empty() {
+                    out.without_ipv6.push(old.device.name.clone());
+                }
+                continue;
+            }
             report(
                 comparison,
                 family,
@@ -68,29 +82,43 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product
     out
 }
 
+/// True if a device cannot carry IPv6: its interfaces are all known, and none
+/// has an IPv6 address or a route.
+fn no_ipv6(device: &Device) -> bool {
+    let v4 = |net: &ipnet::IpNet| Family::of(net.addr()) == Family::V4;
+    let addressed = |i: &&fw_model::Interface| !i.addresses.is_empty();
+    device.interfaces_complete
+        && !device.dynamic_routing
+        && device.interfaces.iter().filter(addressed).count() > 1
+        && device
+            .interfaces
+            .iter()
+            .all(|i| i.addresses.iter().all(v4) && !i.dynamic_address)
+        && device.routes.iter().all(|r| v4(&r.prefix))
+}
+
 /// The joints in which a rule that differs has a say.
-fn of_device(
-    comparison: &Comparison<'_, '_>,
-    family: Family,
-    old_number: usize,
-    new_number: usize,
-) -> Vec<Joint> {
-    let (before, after) = (comparison.before, comparison.after);
-    let (Some(old), Some(new)) = (
-        before.devices.get(old_number),
-        after.devices.get(new_number),
-    ) else {
+fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize) -> Vec<Joint> {
+    let Some(old) = comparison.before.devices.get(old_number) else {
         return Vec::new();
     };
-    let (old, new) = (old.device, new.device);
-    let gaps = gaps(old, new);
-    let everywhere = !same_pipeline(old, new);
-    let moved = moved_addresses(comparison, family, old_number, new_number);
+    let old = old.device;
+    let Some(change) = comparison.locality.device(old_number) else {
+        return Vec::new();
+    };
+    let pick = |pair: &[IntervalSet; 2]| {
+        let [v4, v6] = pair;
+        match family {
+            Family::V4 => v4.clone(),
+            Family::V6 => v6.clone(),
+        }
+    };
+    let (gaps, everywhere, moved) = (&change.gaps, change.everywhere, pick(&change.moved));
     if gaps.is_empty() && !everywhere && moved.is_empty() {
         return Vec::new();
     }
     let mut changed: [FxHashSet<Unpaired>; 2] = Default::default();
-    for gap in &gaps {
+    for gap in gaps {
         let [b, a] = &mut changed;
         b.extend(gap.before.iter().copied());
         a.extend(gap.after.iter().copied());
@@ -111,21 +139,28 @@ fn of_device(
             regions.push(to);
         }
         for region in regions {
-            out.extend(both(comparison, &flow, family, &region, None));
+            for first in [SideName::Before, SideName::After] {
+                out.extend(both(comparison, &flow, family, &region, first, None));
+            }
         }
         if everywhere {
             return out;
         }
     }
-    let [old_seeds, new_seeds] = seeds(comparison, family, old, new, &gaps);
+    let [v4, v6] = &change.seeds;
+    let [old_seeds, new_seeds] = match family {
+        Family::V4 => v4,
+        Family::V6 => v6,
+    };
     let [old_changed, new_changed] = &changed;
     for seed in old_seeds {
         out.extend(both(
             comparison,
             &flow,
             family,
-            &seed,
-            Some((true, old_changed)),
+            seed,
+            SideName::Before,
+            Some(old_changed),
         ));
     }
     for seed in new_seeds {
@@ -133,24 +168,31 @@ fn of_device(
             comparison,
             &flow,
             family,
-            &seed,
-            Some((false, new_changed)),
+            seed,
+            SideName::After,
+            Some(new_changed),
         ));
     }
     out
 }
 
-/// Follows a region on both sides. With `touching`, only the parts that one
-/// of these rules has a say in on the named side (`true`: before) are
-/// followed on the other.
+/// Follows a region on both sides, first on the one named. With `touching`,
+/// only the parts that one of these rules has a say in there are followed on
+/// the other.
+///
+/// Packets are compared as they enter: on the second side they come in by the
+/// same interface, wherever its routes say that their senders live. Otherwise
+/// a route that is moved would seem to open whatever the new interface lets
+/// through.
 fn both(
     comparison: &Comparison<'_, '_>,
     flow: &Flow,
     family: Family,
     region: &Product,
-    touching: Option<(bool, &FxHashSet<Unpaired>)>,
+    first: SideName,
+    touching: Option<&FxHashSet<Unpaired>>,
 ) -> Vec<Joint> {
-    let first_is_before = touching.is_none_or(|(before, _)| before);
+    let first_is_before = first == SideName::Before;
     let (first, second) = if first_is_before {
         (comparison.before, comparison.after)
     } else {
@@ -158,16 +200,27 @@ fn both(
     };
     let mut out = Vec::new();
     for one in crate::verdict::run(first, flow, family, region, &Assumed::default()) {
-        if let Some((_, rules)) = touching
+        // A branch of what is not understood says something only together
+        // with the others, though it may meet no rule that differs.
+        if let Some(rules) = touching
             && !touches(&one, rules)
+            && one.piece.assumed.is_empty()
         {
+            continue;
+        }
+        // What is for the device itself is no transit.
+        if one.disposition == Disposition::Local {
             continue;
         }
         let entered = one.piece.entered();
         let assumed = one.piece.assumed.clone();
+        let entering = Flow {
+            ingress: same_ingress(first, second, &one),
+            ..flow.clone()
+        };
         let one = Arc::new(one);
-        for other in crate::verdict::run(second, flow, family, &entered, &assumed) {
-            if one.disposition == Disposition::Local && other.disposition == Disposition::Local {
+        for other in crate::verdict::run(second, &entering, family, &entered, &assumed) {
+            if other.disposition == Disposition::Local {
                 continue;
             }
             let product = other.piece.entered();
@@ -187,10 +240,29 @@ fn both(
                 assumed,
                 before,
                 after,
+                same: false,
             });
         }
     }
     out
+}
+
+/// The interface of `second` by which packets came in on `first`: the one
+/// with the same name, else with the same hardware.
+fn same_ingress(first: &Side<'_>, second: &Side<'_>, outcome: &Outcome) -> Option<String> {
+    let crossing = outcome.crossings.first()?;
+    let name = crossing.ingress.as_deref()?;
+    let here = first.devices.get(crossing.device)?.device;
+    let there = second.snapshot.device(&here.name)?;
+    if there.interface(name).is_some() {
+        return Some(name.to_owned());
+    }
+    let hardware = here.interface(name)?.hardware.as_deref()?;
+    let found = there
+        .interfaces
+        .iter()
+        .find(|i| i.hardware.as_deref() == Some(hardware))?;
+    Some(found.name.clone())
 }
 
 fn touches(outcome: &Outcome, rules: &FxHashSet<Unpaired>) -> bool {
@@ -232,7 +304,7 @@ fn any_flow(device: &str) -> Flow {
 }
 
 /// True if both versions have the same stages in the same order.
-fn same_pipeline(old: &Device, new: &Device) -> bool {
+pub(crate) fn same_pipeline(old: &Device, new: &Device) -> bool {
     let shape =
         |device: &Device| -> Vec<(usize, String, StageKind, fw_model::View, Option<String>)> {
             let p = &device.pipeline;
@@ -257,18 +329,11 @@ fn same_pipeline(old: &Device, new: &Device) -> bool {
 
 /// The addresses that are routed differently, or are own addresses of the
 /// device on one side only.
-fn moved_addresses(
-    comparison: &Comparison<'_, '_>,
+pub(crate) fn moved_addresses(
     family: Family,
-    old: usize,
-    new: usize,
+    old: &DeviceSide<'_>,
+    new: &DeviceSide<'_>,
 ) -> IntervalSet {
-    let (Some(old), Some(new)) = (
-        comparison.before.devices.get(old),
-        comparison.after.devices.get(new),
-    ) else {
-        return IntervalSet::new();
-    };
     let same_routes = old
         .device
         .routes
@@ -334,8 +399,8 @@ fn moved_addresses(
 
 /// The packets that unpaired rules may match, as products on which to follow
 /// both sides.
-fn seeds(
-    comparison: &Comparison<'_, '_>,
+pub(crate) fn seeds(
+    side: &Side<'_>,
     family: Family,
     old: &Device,
     new: &Device,
@@ -347,7 +412,7 @@ fn seeds(
         let mut terms = |device: &Device, rules: &[Unpaired]| -> Vec<Matched> {
             rules
                 .iter()
-                .map(|u| matched(comparison, family, device, *u, &mut pool))
+                .map(|u| matched(side, family, device, *u, &mut pool))
                 .collect()
         };
         let mut olds = terms(old, &gap.before);
@@ -359,8 +424,8 @@ fn seeds(
     }
     let [b, a] = out;
     [
-        join(translated(comparison, family, old, new, b)),
-        join(translated(comparison, family, old, new, a)),
+        join(translated(side, family, old, new, b)),
+        join(translated(side, family, old, new, a)),
     ]
 }
 
@@ -372,7 +437,7 @@ struct Matched {
 }
 
 fn matched(
-    comparison: &Comparison<'_, '_>,
+    side: &Side<'_>,
     family: Family,
     device: &Device,
     unpaired: Unpaired,
@@ -393,7 +458,7 @@ fn matched(
         state: ConnectionState::New,
         untracked: false,
         tcp_flags: 0,
-        now: comparison.before.now,
+        now: side.now,
         application: None,
         user: None,
         source_by: None,
@@ -405,7 +470,7 @@ fn matched(
     let mut translator = Translator {
         device,
         context: &context,
-        conditions: comparison.before.conditions,
+        conditions: side.conditions,
         pool,
         reading: Reading::Generous(false),
     };
@@ -451,7 +516,7 @@ fn narrow(olds: &mut [Matched], news: &mut [Matched]) {
 /// Seeds are in the words of the rule, which may see packets as they are
 /// after translation: adds the packets that become such packets.
 fn translated(
-    comparison: &Comparison<'_, '_>,
+    side: &Side<'_>,
     family: Family,
     old: &Device,
     new: &Device,
@@ -478,7 +543,7 @@ fn translated(
                     filter: id,
                     rule: number,
                 };
-                let from = matched(comparison, family, device, place, &mut pool);
+                let from = matched(side, family, device, place, &mut pool);
                 for original in &from.products {
                     let becomes = match &translation.destination {
                         Some(AddressTranslation::Shift { from, to }) => Some(
@@ -648,15 +713,32 @@ fn report(
         .collect();
     for (path, joints) in by_path {
         let parts = comparison.parts(&joints);
-        for (difference, list) in [
-            (crate::verdict::Difference::Gained, &mut out.opened),
-            (crate::verdict::Difference::Lost, &mut out.closed),
-            (crate::verdict::Difference::Undecided, &mut out.undecided),
-        ] {
+        let undecided = crate::verdict::Difference::Undecided;
+        let opens = |part: &crate::verdict::Part| {
+            part.members
+                .iter()
+                .filter_map(|&m| joints.get(m))
+                .any(may_open)
+        };
+        type Chosen<'p> = &'p dyn Fn(&crate::verdict::Part) -> bool;
+        let lists: [(crate::verdict::Difference, Chosen<'_>, &mut Vec<Exposure>); 4] = [
+            (
+                crate::verdict::Difference::Gained,
+                &|_| true,
+                &mut out.opened,
+            ),
+            (crate::verdict::Difference::Lost, &|_| true, &mut out.closed),
+            (undecided, &opens, &mut out.undecided),
+            (undecided, &|p| !opens(p), &mut out.perhaps_closed),
+        ];
+        for (difference, chosen, list) in lists {
             // Packets by their pair of deciding rules, each packet once.
             let mut seen: Vec<Product> = Vec::new();
             let mut groups: Vec<(DecidedBy, Vec<Reason>, Vec<Product>)> = Vec::new();
-            for part in parts.iter().filter(|p| p.difference == difference) {
+            for part in parts
+                .iter()
+                .filter(|p| p.difference == difference && chosen(p))
+            {
                 let fresh = subtract_all(vec![part.product.clone()], &seen);
                 let fresh = subtract_all(fresh, declared.iter().copied());
                 if fresh.is_empty() {
@@ -712,6 +794,16 @@ fn report(
             }
         }
     }
+}
+
+/// True if the packets pass after the change and did not before, on this
+/// branch of undecidable conditions.
+fn may_open(joint: &Joint) -> bool {
+    use Disposition::{Exhausted, Local, Permitted};
+    let passes = |d: &Disposition| matches!(d, Permitted | Local);
+    let unknown = |d: &Disposition| matches!(d, Exhausted);
+    let (before, after) = (&joint.before.disposition, &joint.after.disposition);
+    unknown(before) || unknown(after) || (!passes(before) && passes(after))
 }
 
 /// A line that is not understood, stands on one side only and may affect

@@ -9,12 +9,12 @@ use crate::options::Options;
 use crate::packet_set::{ConditionTable, Product};
 use crate::report::{
     AssumptionReport, Certainty, Change, ChangeSeverity, CoverageReport, DIFF_SCHEMA,
-    DiagnosticReport, DiffReport, Finding, FlowReport, IMPACT_SCHEMA, Impact, ImpactReport,
-    LineCoverage, Side as SideName, Summary, Tool, Verdict,
+    DiagnosticReport, DiffReport, FileCoverage, Finding, FlowReport, IMPACT_SCHEMA, Impact,
+    ImpactReport, LineCoverage, OpaqueLine, Side as SideName, Summary, Tool, Verdict,
 };
-use crate::verdict::{Comparison, products};
+use crate::verdict::{Comparison, from_any_port, products};
 use fw_model::match_expr::CivilMinute;
-use fw_model::{Coverage, Device, Expect, Family, Flow, MatchExpr, Snapshot};
+use fw_model::{Coverage, Device, Expect, Family, Flow, LineStatus, MatchExpr, Snapshot};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ pub fn compare(
 ) -> ImpactReport {
     let after = &*paired(before, after);
     let conditions = ConditionTable::default();
-    let before_side = Side::new(before, &conditions, options.now);
-    let after_side = Side::new(after, &conditions, options.now);
+    let before_side = Side::compared(before, after, &conditions, options.now);
+    let after_side = Side::compared(after, before, &conditions, options.now);
     let comparison = Comparison::new(&before_side, &after_side);
     let causes = options.counterfactual.map(|c| Causes::new(&comparison, c));
     let strictness = Strictness {
@@ -49,6 +49,9 @@ pub fn compare(
         .flat_map(|flow| products(&after_side, flow))
         .collect();
     declared.extend(approved(options));
+    for (_, product) in &mut declared {
+        *product = from_any_port(product);
+    }
     let mut found = differences(&comparison, &declared);
     let mut exposure = std::mem::take(&mut found.opened);
     exposure.append(&mut found.undecided);
@@ -75,7 +78,7 @@ pub fn compare(
         closed: found.closed,
         findings,
         coverage: coverage(before, after),
-        assumptions: device_assumptions(before, after),
+        assumptions: device_assumptions(before, after, &found.without_ipv6),
         diagnostics: diagnostics(before, after),
         judged_at: scheduled.then(|| civil(options.now)),
     }
@@ -86,14 +89,15 @@ pub fn compare(
 pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffReport {
     let after = &*paired(before, after);
     let conditions = ConditionTable::default();
-    let before_side = Side::new(before, &conditions, options.now);
-    let after_side = Side::new(after, &conditions, options.now);
+    let before_side = Side::compared(before, after, &conditions, options.now);
+    let after_side = Side::compared(after, before, &conditions, options.now);
     let comparison = Comparison::new(&before_side, &after_side);
     let found = differences(&comparison, &[]);
     let changes = settings(before, after);
     let exit_code = if found
         .undecided
         .iter()
+        .chain(&found.perhaps_closed)
         .any(|e| e.certainty == Certainty::Possible)
     {
         12
@@ -111,10 +115,14 @@ pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffR
         exit_code,
         opened: found.opened,
         closed: found.closed,
-        undecided: found.undecided,
+        undecided: found
+            .undecided
+            .into_iter()
+            .chain(found.perhaps_closed)
+            .collect(),
         changes,
         coverage: coverage(before, after),
-        assumptions: device_assumptions(before, after),
+        assumptions: device_assumptions(before, after, &found.without_ipv6),
         diagnostics: diagnostics(before, after),
     }
 }
@@ -130,7 +138,7 @@ pub fn tool(options: &Options<'_>) -> Tool {
 
 /// The after side with devices named so that they pair with the before side:
 /// two single devices are the same device, whatever their names.
-fn paired<'s>(before: &Snapshot, after: &'s Snapshot) -> Cow<'s, Snapshot> {
+pub(crate) fn paired<'s>(before: &Snapshot, after: &'s Snapshot) -> Cow<'s, Snapshot> {
     match (before.devices.as_slice(), after.devices.as_slice()) {
         ([old], [new]) if old.name != new.name => {
             let mut renamed = after.clone();
@@ -207,14 +215,47 @@ fn coverage(before: &Snapshot, after: &Snapshot) -> CoverageReport {
             .fold(Coverage::default(), std::ops::Add::add)
             .into()
     };
+    let mut files = file_coverage(before, SideName::Before);
+    files.extend(file_coverage(after, SideName::After));
     CoverageReport {
         before: of(before),
         after: of(after),
+        files,
     }
 }
 
+/// Lines that are not understood are listed up to this number a file.
+const OPAQUE_SHOWN: usize = 50;
+
+fn file_coverage(snapshot: &Snapshot, side: SideName) -> Vec<FileCoverage> {
+    snapshot
+        .sources
+        .iter()
+        .zip(&snapshot.ledgers)
+        .map(|(source, ledger)| FileCoverage {
+            side,
+            file: source.path.clone(),
+            lines: ledger.coverage().into(),
+            opaque_lines: ledger
+                .iter()
+                .filter(|(_, status)| **status == LineStatus::Opaque)
+                .take(OPAQUE_SHOWN)
+                .map(|(line, _)| OpaqueLine {
+                    line,
+                    text: source.line(line).unwrap_or_default().to_owned(),
+                })
+                .collect(),
+        })
+        .filter(|file| file.lines.lines > 0)
+        .collect()
+}
+
 /// Assumptions that hold for whole devices, of both sides.
-fn device_assumptions(before: &Snapshot, after: &Snapshot) -> Vec<AssumptionReport> {
+fn device_assumptions(
+    before: &Snapshot,
+    after: &Snapshot,
+    without_ipv6: &[String],
+) -> Vec<AssumptionReport> {
     let mut out: Vec<AssumptionReport> = [before, after]
         .into_iter()
         .flat_map(|s| s.devices.iter().map(move |d| (s, d)))
@@ -225,6 +266,13 @@ fn device_assumptions(before: &Snapshot, after: &Snapshot) -> Vec<AssumptionRepo
                 .map(move |a| assumption(s, Some(&d.name), a))
         })
         .collect();
+    out.extend(without_ipv6.iter().map(|device| AssumptionReport {
+        code: "ipv4-only".into(),
+        text: "no interface or route has an IPv6 address: IPv6 does not cross the device".into(),
+        device: Some(device.clone()),
+        file: None,
+        line: None,
+    }));
     out.sort();
     out.dedup_by(|a, b| a.code == b.code && a.device == b.device && a.text == b.text);
     out

@@ -12,6 +12,7 @@ pub mod describe;
 pub mod exposure;
 pub mod graph;
 pub mod impact;
+pub mod locality;
 pub mod options;
 pub mod packet_set;
 pub mod reference;

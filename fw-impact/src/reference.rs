@@ -209,7 +209,7 @@ fn round(
     };
     let outcomes = side.follow(entry, Some(number), &query);
     let salt = random.next();
-    for _ in 0..64 {
+    for _ in 0..256 {
         let Some(point) = pick_packet(&region, landmarks, random) else {
             continue;
         };

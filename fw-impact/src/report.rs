@@ -274,6 +274,19 @@ pub struct FlowReport {
     pub reasons: Vec<Reason>,
     /// What the verdict rests on.
     pub assumptions: Vec<AssumptionReport>,
+    /// The way of the lost (else gained, else undecided) packets on both
+    /// sides; absent where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub paths: Option<FlowPaths>,
+}
+
+/// The ways of packets that a change hurts, at most a few a side.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct FlowPaths {
+    /// Before the change.
+    pub before: Vec<TracePath>,
+    /// After it.
+    pub after: Vec<TracePath>,
 }
 
 /// A box of packets: one string a field.
@@ -524,12 +537,39 @@ pub struct Finding {
 }
 
 /// How much of both sides is understood.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CoverageReport {
     /// Before the change.
     pub before: LineCoverage,
     /// After it.
     pub after: LineCoverage,
+    /// The files of both sides, those of the before side first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub files: Vec<FileCoverage>,
+}
+
+/// How much of one file is understood.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FileCoverage {
+    /// The side it is on.
+    pub side: Side,
+    /// As the user named it.
+    pub file: String,
+    /// Its lines by status.
+    #[serde(flatten)]
+    pub lines: LineCoverage,
+    /// The first lines that are not understood; `opaque` counts all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub opaque_lines: Vec<OpaqueLine>,
+}
+
+/// A line that is not understood.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct OpaqueLine {
+    /// The line, counted from 1.
+    pub line: u32,
+    /// Its text.
+    pub text: String,
 }
 
 /// How many non-blank lines have which status.

@@ -4,13 +4,13 @@ use crate::describe::{action_text, assumption, decider, place, reasons, regions}
 use crate::graph::{Disposition, Outcome, Side};
 use crate::impact::{diagnostics, tool};
 use crate::options::Options;
-use crate::packet_set::ConditionTable;
+use crate::packet_set::{Assumed, ConditionTable, Product};
 use crate::report::{
     AssumptionReport, FlowVerdict, Side as SideName, TRACE_SCHEMA, TracePath, TraceReport,
     TraceStep,
 };
 use crate::verdict::{Comparison, usual_ports};
-use fw_model::{Flow, Snapshot, StageKind};
+use fw_model::{Family, Flow, Snapshot, StageKind};
 
 /// Follows the packets of `flow` through a snapshot.
 #[must_use]
@@ -21,33 +21,11 @@ pub fn trace(snapshot: &Snapshot, flow: &Flow, options: &Options<'_>) -> TraceRe
     let judgement = comparison.judge(flow);
     let verdict = judgement.verdict(|p| p.after);
     let usual = usual_ports(flow);
-    let mut paths: Vec<TracePath> = Vec::new();
-    let mut products: Vec<(fw_model::Family, Vec<crate::packet_set::Product>)> = Vec::new();
+    let mut ways = Ways::new(&side, SideName::After, usize::MAX);
     let mut assumptions: Vec<AssumptionReport> = Vec::new();
     for joint in &judgement.joints {
         let outcome = &joint.after;
-        let steps = steps(&side, outcome);
-        let why = reasons(&side, SideName::After, "", &joint.assumed);
-        let word = match outcome.disposition {
-            Disposition::Permitted | Disposition::Local => FlowVerdict::Permitted,
-            Disposition::Exhausted => FlowVerdict::Undecided,
-            _ => FlowVerdict::Denied,
-        };
-        let known = paths.iter().zip(&products).position(|(p, q)| {
-            p.steps == steps && p.verdict == word && p.reasons == why && q.0 == joint.family
-        });
-        match known.and_then(|at| products.get_mut(at)) {
-            Some((_, list)) => list.push(joint.product.clone()),
-            None => {
-                paths.push(TracePath {
-                    regions: Vec::new(),
-                    verdict: word,
-                    reasons: why,
-                    steps,
-                });
-                products.push((joint.family, vec![joint.product.clone()]));
-            }
-        }
+        ways.add(joint.family, &joint.product, &joint.assumed, outcome);
         for crossing in &outcome.crossings {
             if let Some(here) = side.devices.get(crossing.device) {
                 for a in here.device.assumptions.iter().filter(|a| a.device_wide) {
@@ -67,9 +45,7 @@ pub fn trace(snapshot: &Snapshot, flow: &Flow, options: &Options<'_>) -> TraceRe
             }
         }
     }
-    for (path, (family, list)) in paths.iter_mut().zip(products) {
-        path.regions = regions(family, list, &usual);
-    }
+    let paths = ways.finish(&usual);
     if judgement.some_stay {
         assumptions.push(AssumptionReport {
             code: "does-not-cross".into(),
@@ -96,6 +72,68 @@ pub fn trace(snapshot: &Snapshot, flow: &Flow, options: &Options<'_>) -> TraceRe
         paths,
         assumptions,
         diagnostics: diagnostics(snapshot, snapshot),
+    }
+}
+
+/// Collects the ways that packets go on one side, packets that go the same
+/// way together.
+pub struct Ways<'s, 'a> {
+    side: &'s Side<'a>,
+    name: SideName,
+    limit: usize,
+    paths: Vec<TracePath>,
+    products: Vec<(Family, Vec<Product>)>,
+}
+
+impl<'s, 'a> Ways<'s, 'a> {
+    /// At most `limit` ways are kept.
+    #[must_use]
+    pub const fn new(side: &'s Side<'a>, name: SideName, limit: usize) -> Self {
+        Self {
+            side,
+            name,
+            limit,
+            paths: Vec::new(),
+            products: Vec::new(),
+        }
+    }
+
+    /// Adds packets and what becomes of them.
+    pub fn add(&mut self, family: Family, product: &Product, assumed: &Assumed, outcome: &Outcome) {
+        let steps = steps(self.side, outcome);
+        let why = reasons(self.side, self.name, "", assumed);
+        let word = match outcome.disposition {
+            Disposition::Permitted | Disposition::Local => FlowVerdict::Permitted,
+            Disposition::Exhausted => FlowVerdict::Undecided,
+            _ => FlowVerdict::Denied,
+        };
+        let known = self.paths.iter().zip(&self.products).position(|(p, q)| {
+            p.steps == steps && p.verdict == word && p.reasons == why && q.0 == family
+        });
+        match known.and_then(|at| self.products.get_mut(at)) {
+            Some((_, list)) if list.contains(product) => {}
+            Some((_, list)) => list.push(product.clone()),
+            None if self.paths.len() >= self.limit => {}
+            None => {
+                self.paths.push(TracePath {
+                    regions: Vec::new(),
+                    verdict: word,
+                    reasons: why,
+                    steps,
+                });
+                self.products.push((family, vec![product.clone()]));
+            }
+        }
+    }
+
+    /// The ways with their packets; `usual` source ports go without saying.
+    #[must_use]
+    pub fn finish(self, usual: &fw_model::IntervalSet) -> Vec<TracePath> {
+        let mut paths = self.paths;
+        for (path, (family, list)) in paths.iter_mut().zip(self.products) {
+            path.regions = regions(family, list, usual);
+        }
+        paths
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::describe::place;
 use crate::graph::device::Query;
 use crate::graph::{Disposition, Outcome, Side};
-use crate::packet_set::{Assumed, Budget, Product};
+use crate::locality::Locality;
+use crate::packet_set::{Assumed, Budget, Dim, Product};
 use crate::report::{FlowVerdict, Reason, Side as SideName};
 use fw_model::evaluate::Journey;
 use fw_model::{AddressSet, Endpoint, Family, Flow, IntervalSet};
@@ -24,6 +25,9 @@ pub struct Joint {
     pub before: Arc<Outcome>,
     /// What becomes of them after it.
     pub after: Arc<Outcome>,
+    /// They meet nothing that differs: `after` is `before`, in the words of
+    /// the before side.
+    pub same: bool,
 }
 
 /// Whether packets pass on a side: `None` if that cannot be told.
@@ -123,6 +127,8 @@ pub struct Comparison<'s, 'a> {
     /// Names of devices with lines on one side only that are not understood
     /// and may affect anything.
     pub opaque_devices: FxHashSet<String>,
+    /// Where the change can make a difference.
+    pub locality: Locality,
 }
 
 impl<'s, 'a> Comparison<'s, 'a> {
@@ -151,6 +157,7 @@ impl<'s, 'a> Comparison<'s, 'a> {
             before,
             after,
             opaque_devices,
+            locality: Locality::new(before, after),
         }
     }
 
@@ -163,6 +170,21 @@ impl<'s, 'a> Comparison<'s, 'a> {
                 let entered = before.piece.entered();
                 let assumed = before.piece.assumed.clone();
                 let before = Arc::new(before);
+                if self.locality.unchanged(self.before, &before) {
+                    if before.disposition == Disposition::Local {
+                        out.some_stay = true;
+                        continue;
+                    }
+                    out.joints.push(Joint {
+                        family,
+                        product: entered,
+                        assumed,
+                        before: Arc::clone(&before),
+                        after: before,
+                        same: true,
+                    });
+                    continue;
+                }
                 for after in run(self.after, flow, family, &entered, &assumed) {
                     if before.disposition == Disposition::Local
                         && after.disposition == Disposition::Local
@@ -176,12 +198,32 @@ impl<'s, 'a> Comparison<'s, 'a> {
                         assumed: after.piece.assumed.clone(),
                         before: Arc::clone(&before),
                         after: Arc::new(after),
+                        same: false,
                     });
                 }
             }
         }
         out.cells = self.parts(&out.joints);
         out
+    }
+
+    /// What becomes of the packets of a joint after the change, in the words
+    /// of the after side.
+    #[must_use]
+    pub fn after_of(&self, flow: &Flow, joint: &Joint) -> Arc<Outcome> {
+        if !joint.same {
+            return Arc::clone(&joint.after);
+        }
+        run(
+            self.after,
+            flow,
+            joint.family,
+            &joint.product,
+            &joint.assumed,
+        )
+        .into_iter()
+        .find(|o| o.disposition == joint.before.disposition)
+        .map_or_else(|| Arc::clone(&joint.after), Arc::new)
     }
 
     /// The lines that are not understood and stand on one side only, of the
@@ -262,8 +304,10 @@ impl<'s, 'a> Comparison<'s, 'a> {
                 open.push((joint.family, joint.product.clone(), vec![at]));
             }
         }
-        for (family, product, members) in refine(open) {
-            out.push(self.cell(joints, family, product, members));
+        for group in clusters(open) {
+            for (family, product, members) in refine(group) {
+                out.push(self.cell(joints, family, product, members));
+            }
         }
         out
     }
@@ -324,6 +368,34 @@ fn passes(outcome: &Outcome) -> Passes {
     }
 }
 
+/// A product with the joints that it is part of.
+type Open = (Family, Product, Vec<usize>);
+
+/// Groups products so that those of different groups have no packet in common.
+fn clusters(mut open: Vec<Open>) -> Vec<Vec<Open>> {
+    let low = |o: &Open| o.1.get(Dim::Source).first();
+    open.sort_by(|a, b| (a.0, low(a), &a.1).cmp(&(b.0, low(b), &b.1)));
+    let mut out: Vec<Vec<Open>> = Vec::new();
+    let mut end: Option<(Family, u128)> = None;
+    for one in open {
+        let (first, last) = (low(&one), one.1.get(Dim::Source).last());
+        let joins = end.is_some_and(|(family, high)| {
+            family == one.0 && first.is_some_and(|first| first <= high)
+        });
+        let last = last.unwrap_or_default();
+        if joins {
+            end = end.map(|(family, high)| (family, high.max(last)));
+            if let Some(group) = out.last_mut() {
+                group.push(one);
+            }
+        } else {
+            end = Some((one.0, last));
+            out.push(vec![one]);
+        }
+    }
+    out
+}
+
 /// More branches than this are not brought together; their packets are
 /// undecided where the branches disagree pairwise.
 const REFINE_LIMIT: usize = 4096;
@@ -374,11 +446,7 @@ pub fn products(side: &Side<'_>, flow: &Flow) -> Vec<(Family, Product)> {
                 .filter(|d| d.interfaces_complete)
                 .map(fw_model::Device::own_addresses)
                 .unwrap_or_default();
-            if own.is_empty() {
-                AddressSet::any()
-            } else {
-                own
-            }
+            if own.is_empty() { unicast() } else { own }
         }
     };
     let (from, to) = (addresses(&flow.from), addresses(&flow.to));
@@ -405,6 +473,33 @@ pub fn products(side: &Side<'_>, flow: &Flow) -> Vec<(Family, Product)> {
         out.extend(terms.into_iter().map(|t| (family, t)));
     }
     out
+}
+
+/// The addresses that an interface may have.
+fn unicast() -> AddressSet {
+    let v4 = |low: u8, high: u8| {
+        let (low, high) = (
+            u128::from(low) << 24,
+            (u128::from(high) << 24) | 0x00ff_ffff,
+        );
+        (low, high)
+    };
+    AddressSet {
+        v4: IntervalSet::from_ranges(vec![v4(1, 126), v4(128, 223)]),
+        v6: IntervalSet::range(2, (0xff << 120) - 1),
+    }
+}
+
+/// A declared flow's packets from every source port, unless it names its own:
+/// what is opened for a client's usual ports is not exposed by its others.
+#[must_use]
+pub fn from_any_port(product: &Product) -> Product {
+    let (low, high) = crate::describe::CLIENT_PORTS;
+    if **product.get(crate::packet_set::Dim::SourcePort) == IntervalSet::range(low, high) {
+        let all = IntervalSet::range(0, fw_model::service::PORT_MAX);
+        return product.with(crate::packet_set::Dim::SourcePort, Arc::new(all));
+    }
+    product.clone()
 }
 
 /// The source ports that a flow's regions need not mention.
@@ -492,6 +587,21 @@ pub fn run(
             };
             out.extend(side.follow(entry, only, &query));
             continue;
+        }
+        let mut part = part;
+        if ingress.is_none() {
+            let cut_off = side.cut_off(family, only);
+            let sources = part.get(Dim::Source);
+            let gone = sources.intersect(&cut_off);
+            if !gone.is_empty() {
+                let rest = sources.subtract(&cut_off);
+                let gone = part.with(Dim::Source, Arc::new(gone));
+                out.push(stay(family, gone, assumed, Disposition::Unrouted));
+                if rest.is_empty() {
+                    continue;
+                }
+                part = part.with(Dim::Source, Arc::new(rest));
+            }
         }
         for entry in side.entries(family, &part, ingress.as_deref(), only, assumed) {
             out.extend(side.follow(entry, only, &query));

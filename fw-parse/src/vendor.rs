@@ -49,8 +49,10 @@ pub trait Vendor: Sync {
 /// All front ends, in order of detection.
 pub static VENDORS: &[&dyn Vendor] = &[
     &crate::vendors::cisco_asa::CiscoAsa,
+    &crate::vendors::fortinet_fortios::FortinetFortios,
     &crate::vendors::iptables::Iptables,
     &crate::vendors::nftables::Nftables,
+    &crate::vendors::paloalto_panos::PaloAltoPanos,
 ];
 
 /// A front end by its name.

@@ -1,11 +1,14 @@
 //! `check`: the impact of a change on the declared flows.
 
 use super::{Context, add_declared, exit_code, expired};
-use crate::args::{Check, ColorChoice};
+use crate::args::{Check, ColorChoice, Severity};
+use crate::config::{self, Config};
 use crate::exit::Failure;
 use crate::flows::{self, Review};
 use crate::input::{self, edits::Edits};
 use crate::output;
+use crate::policy::Policy;
+use crate::progress::Progress;
 use crate::render::Report;
 use crate::settings::approve;
 use fw_impact::Options;
@@ -15,20 +18,53 @@ use fw_impact::report::{ChangeSeverity, Finding};
 ///
 /// # Errors
 /// If an input cannot be read.
-pub fn run(arguments: &Check, color: ColorChoice) -> Result<u8, Failure> {
+pub fn run(mut arguments: Check, verbose: bool, color: ColorChoice) -> Result<u8, Failure> {
+    let mut policy = Policy::new(arguments.policy_from.as_deref())?;
+    Config::load(&mut policy)?.fill_check(&mut arguments);
     output::pairs(&arguments.output)?;
-    let context = Context::new(&arguments.inputs)?;
-    let source = input::text_file(&arguments.flows)?;
+    let say = |text: &str| {
+        if verbose {
+            output::print_error(text, color);
+        }
+    };
+    say(&match policy.base() {
+        Some(base) => format!("flows, approvals and assumptions: from revision {base}"),
+        None => "flows, approvals and assumptions: as they are in this folder".to_owned(),
+    });
+    let before = needed("before", arguments.before.as_ref())?;
+    let after = needed("after", arguments.after.as_ref())?;
+    let flows_file = needed("flows", arguments.flows.as_ref())?;
+    let mut context = Context::new(&arguments.inputs, policy)?;
+    let source = context.policy.read(flows_file)?;
     let file = flows::read(&source, &context.names)?;
     let approvals = match &arguments.approve {
         Some(path) => Some(approve::read(
-            &input::text_file(path)?,
+            &context.policy.read(path)?,
             &file.names,
             context.clock.today(),
         )?),
         None => None,
     };
-    let (before, after) = context.load_both(&arguments.before, &arguments.after, &file.names)?;
+    let progress = Progress::start("reading configurations", !arguments.output.quiet);
+    let (mut before, mut after) = context.load_both(before, after, &file.names)?;
+    drop(progress);
+    for input in before.inputs.iter().chain(&after.inputs) {
+        say(&format!(
+            "{}: {} is {} ({})",
+            input.role.as_str(),
+            input.path,
+            input.device,
+            input.vendor
+        ));
+    }
+    if arguments.changed {
+        let (left, judged) = input::changed::keep(&mut before, &mut after, &file.flows);
+        say(&format!(
+            "--changed: {judged} devices are judged, {left} are left out"
+        ));
+    }
+    let what = format!("judging {} flows", file.flows.len());
+    let progress = Progress::start(&what, !arguments.output.quiet);
     let edits = Edits::new(&before, &after);
     let mut inputs = before.inputs.clone();
     inputs.extend(after.inputs.iter().cloned());
@@ -36,13 +72,17 @@ pub fn run(arguments: &Check, color: ColorChoice) -> Result<u8, Failure> {
         now: context.clock.now(),
         horizon: context.clock.horizon(),
         approvals: approvals.as_ref().map_or(&[], |a| a.active.as_slice()),
-        fail_on: arguments.fail_on.into(),
+        fail_on: arguments.fail_on.unwrap_or(Severity::Medium).into(),
         strict: arguments.strict,
         counterfactual: Some(&edits),
         inputs,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let mut report = fw_impact::compare(&before.snapshot, &after.snapshot, &file.flows, &options);
+    drop(progress);
+    report
+        .findings
+        .extend(std::mem::take(&mut context.policy.findings));
     if let Some(approvals) = &approvals {
         report
             .findings
@@ -61,6 +101,16 @@ pub fn run(arguments: &Check, color: ColorChoice) -> Result<u8, Failure> {
     );
     output::write(Report::Impact(&report), &arguments.output, color)?;
     Ok(exit_code(report.exit_code, &arguments.output))
+}
+
+/// An option that has to come from somewhere.
+fn needed<'a>(name: &str, value: Option<&'a String>) -> Result<&'a str, Failure> {
+    value.map(String::as_str).ok_or_else(|| {
+        Failure::Usage(format!(
+            "`check` needs --{name}\n  give it on the command line, or as `{name} = \"...\"` in {}",
+            config::NAME
+        ))
+    })
 }
 
 /// Flows that somebody should have looked at again.

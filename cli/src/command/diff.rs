@@ -5,6 +5,7 @@ use crate::args::{ColorChoice, Diff};
 use crate::exit::Failure;
 use crate::input::edits::Edits;
 use crate::output;
+use crate::progress::Progress;
 use crate::render::Report;
 use fw_impact::Options;
 use fw_impact::report::ChangeSeverity;
@@ -13,9 +14,10 @@ use fw_impact::report::ChangeSeverity;
 ///
 /// # Errors
 /// If an input cannot be read.
-pub fn run(arguments: &Diff, color: ColorChoice) -> Result<u8, Failure> {
+pub fn run(mut arguments: Diff, color: ColorChoice) -> Result<u8, Failure> {
     output::pairs(&arguments.output)?;
-    let context = Context::new(&arguments.inputs)?;
+    let context = Context::usual(&mut arguments.inputs)?;
+    let progress = Progress::start("comparing", !arguments.output.quiet);
     let (before, after) = context.load_both(&arguments.before, &arguments.after, &context.names)?;
     let edits = Edits::new(&before, &after);
     let mut inputs = before.inputs.clone();
@@ -36,6 +38,7 @@ pub fn run(arguments: &Diff, color: ColorChoice) -> Result<u8, Failure> {
         &mut report.diagnostics,
         &[&before, &after],
     );
+    drop(progress);
     output::write(Report::Diff(&report), &arguments.output, color)?;
     Ok(exit_code(report.exit_code, &arguments.output))
 }

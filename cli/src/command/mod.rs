@@ -1,6 +1,7 @@
 //! One file per subcommand.
 
 pub mod check;
+pub mod comment;
 pub mod completions;
 pub mod diff;
 pub mod flows;
@@ -11,10 +12,12 @@ pub mod trace;
 
 use crate::args::{Arguments, Command, InputOptions, OutputOptions};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::exit::Failure;
 use crate::flows::address::Names;
 use crate::input::{self, Loaded, Settings};
-use crate::settings::assume::Assumptions;
+use crate::policy::Policy;
+use crate::settings::assume::{self, Assumptions};
 use crate::settings::topology::{self, Topology};
 use crate::settings::{Expired, resolve};
 use fw_impact::report::{AssumptionReport, ChangeSeverity, DiagnosticReport, Finding, Side};
@@ -26,10 +29,11 @@ use fw_impact::report::{AssumptionReport, ChangeSeverity, DiagnosticReport, Find
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let color = arguments.color;
     match arguments.command {
-        Command::Check(a) => check::run(&a, color),
-        Command::Diff(a) => diff::run(&a, color),
-        Command::Trace(a) => trace::run(&a, color),
-        Command::Show(a) => show::run(&a, color),
+        Command::Check(a) => check::run(a, arguments.verbose, color),
+        Command::Diff(a) => diff::run(a, color),
+        Command::Trace(a) => trace::run(a, color),
+        Command::Show(a) => show::run(a, color),
+        Command::Comment(a) => comment::run(&a, arguments.verbose, color),
         Command::Flows { command } => flows::run(&command, color),
         Command::Completions { shell } => completions::run(shell, color),
         Command::Man => man::run(color),
@@ -53,21 +57,41 @@ struct Context {
     assumptions: Assumptions,
     topology: Option<Topology>,
     vendor: Option<&'static dyn fw_parse::Vendor>,
+    policy: Policy,
 }
 
+/// Schedules are looked at so many days ahead.
+const HORIZON: u32 = 30;
+
 impl Context {
-    fn new(options: &InputOptions) -> Result<Self, Failure> {
-        let clock = Clock::new(options.at.as_deref(), options.horizon)?;
+    fn new(options: &InputOptions, mut policy: Policy) -> Result<Self, Failure> {
+        let clock = Clock::new(options.at.as_deref(), options.horizon.unwrap_or(HORIZON))?;
         Ok(Self {
             clock,
-            names: names(options.resolve.as_deref())?,
-            assumptions: input::side::assumptions(options.assume.as_deref(), clock.today())?,
+            names: match &options.resolve {
+                Some(path) => resolve::read(&policy.read(path)?)?,
+                None => Names::new(),
+            },
+            assumptions: match &options.assume {
+                Some(path) => assume::read(&policy.read(path)?, clock.today())?,
+                None => Assumptions::default(),
+            },
+            // New devices are in the topology of the change alone.
             topology: match &options.topology {
-                Some(path) => Some(topology::read(&input::text_file(path)?)?),
+                Some(path) => Some(topology::read(&policy.read_here(path)?)?),
                 None => None,
             },
             vendor: options.vendor.as_deref().and_then(fw_parse::vendor),
+            policy,
         })
+    }
+
+    /// For commands that give no verdict on a change: all files are those of
+    /// this folder.
+    fn usual(options: &mut InputOptions) -> Result<Self, Failure> {
+        let mut policy = Policy::here();
+        Config::load(&mut policy)?.fill_input(options);
+        Self::new(options, policy)
     }
 
     fn load(&self, side: Side, input: &str, names: &Names) -> Result<Loaded, Failure> {

@@ -12,13 +12,13 @@ use fw_impact::report::Side;
 ///
 /// # Errors
 /// If the input cannot be read.
-pub fn run(arguments: &Show, color: ColorChoice) -> Result<u8, Failure> {
-    let context = Context::new(&arguments.inputs)?;
+pub fn run(mut arguments: Show, color: ColorChoice) -> Result<u8, Failure> {
+    let context = Context::usual(&mut arguments.inputs)?;
     let loaded = context.load(Side::Before, &arguments.config, &context.names)?;
     let report = ShowReport::new(&loaded, arguments.coverage);
     let usual = if arguments.coverage { "text" } else { "json" };
     let options = OutputOptions {
-        format: arguments.format.clone().unwrap_or_else(|| usual.into()),
+        format: Some(arguments.format.clone().unwrap_or_else(|| usual.into())),
         output: arguments.output.clone(),
         report: Vec::new(),
         exit_zero: false,

@@ -15,10 +15,10 @@ use fw_model::{Flow, Source};
 ///
 /// # Errors
 /// If an input cannot be read, or the packets are not well formed.
-pub fn run(arguments: &Trace, color: ColorChoice) -> Result<u8, Failure> {
+pub fn run(mut arguments: Trace, color: ColorChoice) -> Result<u8, Failure> {
     output::pairs(&arguments.output)?;
-    let context = Context::new(&arguments.inputs)?;
-    let flow = flow(arguments, &context)?;
+    let context = Context::usual(&mut arguments.inputs)?;
+    let flow = flow(&arguments, &context)?;
     let loaded = context.load(Side::Before, &arguments.config, &context.names)?;
     let options = Options {
         now: context.clock.now(),

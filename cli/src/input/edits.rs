@@ -82,7 +82,7 @@ pub fn make_room(before: &Loaded, after: &mut Loaded) {
 
 /// For each unit of the before side, the unit of the after side that is the
 /// same device.
-fn pair_units(before: &[Unit], after: &[Unit]) -> Vec<Option<usize>> {
+pub fn pair_units(before: &[Unit], after: &[Unit]) -> Vec<Option<usize>> {
     let mut free: BTreeSet<usize> = (0..after.len()).collect();
     let mut out: Vec<Option<usize>> = vec![None; before.len()];
     let rules: [fn(&Unit, &Unit) -> bool; 3] = [

@@ -78,6 +78,32 @@ impl std::fmt::Display for Tree {
     }
 }
 
+/// The full name of a commit.
+///
+/// # Errors
+/// If there is none of this name.
+pub fn commit(revision: &str) -> Result<String, Failure> {
+    let name = format!("{revision}^{{commit}}");
+    name_of(&git(&["rev-parse", "--verify", "--end-of-options", &name])?)
+}
+
+/// The commit where this branch left another one.
+///
+/// # Errors
+/// If there is none.
+pub fn merge_base(other: &str) -> Result<String, Failure> {
+    let other = commit(other)?;
+    name_of(&git(&["merge-base", "HEAD", &other])?)
+}
+
+fn name_of(output: &[u8]) -> Result<String, Failure> {
+    let text = String::from_utf8_lossy(output).trim().to_owned();
+    if text.is_empty() {
+        return Err(Failure::Io("git: no commit was found".into()));
+    }
+    Ok(text)
+}
+
 fn git(arguments: &[&str]) -> Result<Vec<u8>, Failure> {
     let output = Command::new("git")
         .args(arguments)

@@ -1,6 +1,7 @@
 //! Reading inputs: files, folders, standard input and trees of a git
 //! repository, and building the two sides of a comparison from them.
 
+pub mod changed;
 pub mod edits;
 pub mod git;
 pub mod read;

@@ -4,7 +4,7 @@ use super::read::{Files, Location, Raw};
 use super::unit::{self, Unit};
 use crate::exit::Failure;
 use crate::flows::address::Names;
-use crate::settings::assume::{Assumptions, Declared};
+use crate::settings::assume::Declared;
 use crate::settings::topology::{self, Topology};
 use fw_impact::report::{AssumptionReport, DiagnosticReport, InputFile, Side};
 use fw_model::{Ledger, Snapshot, Source, SourceId};
@@ -53,20 +53,6 @@ const NO_CONFIGS: [&str; 16] = [
     "md", "markdown", "rst", "adoc", "pdf", "html", "htm", "png", "jpg", "jpeg", "svg", "gif",
     "sh", "py", "lock", "sig",
 ];
-
-/// Reads the assumptions file, if one is given.
-///
-/// # Errors
-/// If it cannot be read or is invalid.
-pub fn assumptions(path: Option<&str>, today: jiff::civil::Date) -> Result<Assumptions, Failure> {
-    match path {
-        Some(path) => {
-            let source = super::text_file(path)?;
-            Ok(crate::settings::assume::read(&source, today)?)
-        }
-        None => Ok(Assumptions::default()),
-    }
-}
 
 /// Reads an input and parses all of its devices.
 ///

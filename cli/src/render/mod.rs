@@ -2,13 +2,30 @@
 //!
 //! A format is one file with a [`Format`] in it, and one line in [`FORMATS`].
 
+pub mod csv;
+pub mod github;
+pub mod gitlab;
+pub mod html;
+pub mod issue;
 pub mod json;
+pub mod junit;
+pub mod locate;
+pub mod markdown;
+pub mod sarif;
 pub mod text;
+pub mod words;
+pub mod xml;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
 
 use crate::exit::Failure;
 use crate::show::{FlowsReport, ShowReport};
 use clap::builder::PossibleValuesParser;
 use fw_impact::{DiffReport, ImpactReport, TraceReport};
+use locate::Links;
 
 /// A report of any command.
 #[derive(Clone, Copy)]
@@ -25,15 +42,30 @@ pub enum Report<'a> {
     Flows(&'a FlowsReport),
 }
 
+impl Report<'_> {
+    /// The command that makes such reports.
+    const fn command(&self) -> &'static str {
+        match self {
+            Self::Impact(_) => "check",
+            Self::Diff(_) => "diff",
+            Self::Trace(_) => "trace",
+            Self::Show(_) => "show",
+            Self::Flows(_) => "flows check",
+        }
+    }
+}
+
 /// What a renderer has to know besides the report.
 #[derive(Clone, Copy, Debug)]
-pub struct Page {
+pub struct Page<'a> {
     /// Columns of the terminal.
     pub width: usize,
     /// The verdict only.
     pub quiet: bool,
     /// `--exit-zero` was given.
     pub exit_zero: bool,
+    /// Where lines can be looked at.
+    pub links: Option<&'a Links>,
 }
 
 /// An output format.
@@ -42,11 +74,21 @@ pub struct Format {
     pub name: &'static str,
     /// Writes a report. May hold ANSI escapes, which are taken out where
     /// colour is not wanted. `None` if the format has no form for it.
-    pub render: fn(Report<'_>, Page) -> Option<String>,
+    pub render: fn(Report<'_>, Page<'_>) -> Option<String>,
 }
 
 /// All formats.
-pub static FORMATS: &[Format] = &[text::FORMAT, json::FORMAT];
+pub static FORMATS: &[Format] = &[
+    text::FORMAT,
+    json::FORMAT,
+    markdown::FORMAT,
+    html::FORMAT,
+    sarif::FORMAT,
+    junit::FORMAT,
+    csv::FORMAT,
+    gitlab::FORMAT,
+    github::FORMAT,
+];
 
 /// The names of all formats, for the command line.
 pub fn format_names() -> PossibleValuesParser {
@@ -57,7 +99,7 @@ pub fn format_names() -> PossibleValuesParser {
 ///
 /// # Errors
 /// If the format is not known or has no form for this report.
-pub fn render(name: &str, report: Report<'_>, page: Page) -> Result<String, Failure> {
+pub fn render(name: &str, report: Report<'_>, page: Page<'_>) -> Result<String, Failure> {
     let Some(format) = FORMATS.iter().find(|f| f.name == name) else {
         let known: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
         return Err(Failure::Usage(format!(
@@ -65,6 +107,15 @@ pub fn render(name: &str, report: Report<'_>, page: Page) -> Result<String, Fail
             known.join(", ")
         )));
     };
-    (format.render)(report, page)
-        .ok_or_else(|| Failure::Usage(format!("format `{name}` cannot show this kind of report")))
+    (format.render)(report, page).ok_or_else(|| {
+        let others: &str = match report {
+            Report::Impact(_) => "all formats",
+            Report::Diff(_) | Report::Trace(_) => "text, json and markdown",
+            Report::Show(_) | Report::Flows(_) => "text and json",
+        };
+        Failure::Usage(format!(
+            "format `{name}` has no form for the report of `{}`; it can be written as {others}",
+            report.command()
+        ))
+    })
 }

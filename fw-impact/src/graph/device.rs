@@ -4,6 +4,7 @@ use super::journey::{Act, Crossing, Disposition, Outcome, Traveller, Visit};
 use super::piece::{DESTINATION, Field, Fields, Piece, SOURCE, Shift, field, moved};
 use super::route_table::{Exit, Hop};
 use super::side::{DeviceSide, Side};
+use crate::packet_set::condition::End;
 use crate::packet_set::decompose::Start;
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Budget, Context, Fate, Set, decompose};
@@ -12,7 +13,7 @@ use fw_model::evaluate::Journey;
 use fw_model::nat::{AddressTranslation, PortTranslation, Translation};
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::service::by_protocol;
-use fw_model::{Condition, ConditionKind, Family, IntervalSet, Stage, StageKind, View};
+use fw_model::{Family, IntervalSet, Stage, StageKind, View};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -300,34 +301,31 @@ impl At<'_, '_> {
     /// One way for each of several hops, each under the assumption that the
     /// device takes it. A choice that is assumed already is kept.
     fn choose(&self, traveller: Traveller, hops: &[Hop]) -> Vec<Inside> {
-        let literal = |hop: &Hop| {
-            let device = &self.here.device.name;
-            self.side.conditions.literal(&Arc::new(Condition {
-                key: format!("{device} sends by {}", hop.interface),
-                kind: ConditionKind::Path,
-                text: format!("{device} sends these packets out of {}", hop.interface),
-                span: hop.span,
-            }))
-        };
         if let [only] = hops {
             return vec![Inside {
                 traveller,
                 way: Way::Out(only.clone()),
             }];
         }
-        if let Some(taken) = hops
-            .iter()
-            .find(|hop| traveller.piece.assumed.holds(literal(hop)))
+        let (device, conditions) = (&self.here.device.name, self.side.conditions);
+        if let Some(taken) = conditions.way_taken(End::Egress, device, &traveller.piece.assumed)
+            && (hops.iter().any(|h| h.interface == taken) || !self.here.device.interfaces_complete)
         {
+            let hop = hops.iter().find(|h| h.interface == taken).cloned();
             return vec![Inside {
                 traveller,
-                way: Way::Out(taken.clone()),
+                way: Way::Out(hop.unwrap_or(Hop {
+                    interface: taken,
+                    gateway: None,
+                    span: None,
+                })),
             }];
         }
         hops.iter()
             .map(|hop| {
+                let literal = conditions.way(End::Egress, device, &hop.interface);
                 let mut one = traveller.clone();
-                one.piece.assumed = one.piece.assumed.and(&[literal(hop)]);
+                one.piece.assumed = one.piece.assumed.and(&[literal]);
                 Inside {
                     traveller: one,
                     way: Way::Out(hop.clone()),
@@ -550,8 +548,11 @@ impl At<'_, '_> {
                         .then(Shift::between((*from).into(), (*to).into()));
                 }
                 Some(PortTranslation::Pool(set)) => {
-                    port =
-                        piece.choice(format!("{name} source port").into(), Arc::new(set.clone()));
+                    port = piece.choice(
+                        format!("{name} source port").into(),
+                        Arc::new(set.clone()),
+                        self.side.conditions,
+                    );
                 }
                 None => {}
             }
@@ -565,7 +566,11 @@ impl At<'_, '_> {
                     let values = piece.values(Dim::Service, service);
                     let base = values.first().unwrap_or(0) & !0xffff;
                     let moved = set.shift(0, base, Dim::Service.max(piece.family));
-                    service = piece.choice(format!("{name} port").into(), Arc::new(moved));
+                    service = piece.choice(
+                        format!("{name} port").into(),
+                        Arc::new(moved),
+                        self.side.conditions,
+                    );
                 }
                 None => {}
             }
@@ -630,7 +635,7 @@ impl At<'_, '_> {
                 None => {
                     let name = format!("the address of {}", interface.unwrap_or("an interface"));
                     let any: Set = Arc::new(IntervalSet::range(0, family.max()));
-                    piece.choice(name.into(), any)
+                    piece.choice(name.into(), any, self.side.conditions)
                 }
             }
         };
@@ -644,7 +649,7 @@ impl At<'_, '_> {
                 if set.is_empty() {
                     return old;
                 }
-                piece.choice(name.into(), Arc::new(set.clone()))
+                piece.choice(name.into(), Arc::new(set.clone()), self.side.conditions)
             }
             AddressTranslation::EgressInterface => of_interface(piece, egress),
             AddressTranslation::IngressInterface => {

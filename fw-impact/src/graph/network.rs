@@ -6,10 +6,11 @@ use super::journey::{Disposition, Outcome, Traveller};
 use super::piece::Piece;
 use super::route_table::{Exit, Hop};
 use super::side::Side;
+use crate::packet_set::condition::End;
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Assumed, Product, Set};
 use fw_model::evaluate::Journey;
-use fw_model::{AddressSet, Condition, ConditionKind, Family, IntervalSet};
+use fw_model::{AddressSet, Family, IntervalSet};
 use petgraph::graph::{NodeIndex, UnGraph};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,6 +28,12 @@ pub struct Link {
     /// Device and interface of the other.
     pub other: (usize, Arc<str>),
 }
+
+/// A device, by position, and one of its interfaces.
+pub type Place = (usize, Arc<str>);
+
+/// Makes the entry of some sources at a place.
+type Enter<'e> = &'e dyn Fn(usize, Arc<str>, &IntervalSet, &Assumed) -> Entry;
 
 /// Packets at the place where they enter the network.
 #[derive(Clone, Debug)]
@@ -158,14 +165,47 @@ impl Side<'_> {
         out
     }
 
+    /// The hosts that an interface which is down cuts off: its subnet, as far
+    /// as no other interface and no route but a default route leads there.
+    #[must_use]
+    pub fn cut_off(&self, family: Family, only: Option<usize>) -> IntervalSet {
+        let devices = || {
+            let here = self.devices.iter().enumerate();
+            here.filter(|(number, _)| only.is_none_or(|o| o == *number))
+                .map(|(_, here)| here.device)
+        };
+        let of = |net: ipnet::IpNet| AddressSet::prefix(net).family(family).clone();
+        let down = devices()
+            .flat_map(|d| d.interfaces.iter().filter(|i| !i.enabled))
+            .flat_map(|i| &i.addresses)
+            .filter(|net| net.prefix_len() > 0)
+            .fold(IntervalSet::new(), |all, net| all.union(&of(*net)));
+        if down.is_empty() {
+            return down;
+        }
+        let up = devices()
+            .flat_map(|d| d.interfaces.iter().filter(|i| i.enabled))
+            .flat_map(|i| i.addresses.iter().copied());
+        let routed = devices()
+            .flat_map(|d| d.routes.iter().map(|r| r.prefix))
+            .filter(|prefix| prefix.prefix_len() > 0);
+        let down = up
+            .chain(routed)
+            .fold(down, |left, net| left.subtract(&of(net)));
+        self.snapshot
+            .networks
+            .iter()
+            .fold(down, |left, (set, ..)| left.subtract(set.family(family)))
+    }
+
     /// The places of declared networks and of connected subnets, the smaller
     /// ones first, with all interfaces that a subnet is connected to.
     fn connected_first(
         &self,
         devices: &[usize],
         declared: &[(AddressSet, usize, Arc<str>)],
-    ) -> Vec<(AddressSet, Vec<(usize, Arc<str>)>)> {
-        let mut out: Vec<(AddressSet, Vec<(usize, Arc<str>)>)> = declared
+    ) -> Vec<(AddressSet, Vec<Place>)> {
+        let mut out: Vec<(AddressSet, Vec<Place>)> = declared
             .iter()
             .filter(|(_, device, _)| devices.contains(device))
             .map(|(set, device, interface)| (set.clone(), vec![(*device, Arc::clone(interface))]))
@@ -201,10 +241,10 @@ impl Side<'_> {
         left: &mut IntervalSet,
         devices: &[usize],
         assumed: &Assumed,
-        enter: &dyn Fn(usize, Arc<str>, &IntervalSet, &Assumed) -> Entry,
+        enter: Enter<'_>,
     ) -> Vec<Entry> {
         // Parts of the sources with all places that a route names for them.
-        let mut parts: Vec<(IntervalSet, Vec<(usize, Arc<str>)>)> = Vec::new();
+        let mut parts: Vec<(IntervalSet, Vec<Place>)> = Vec::new();
         for &number in devices {
             let Some(here) = self.devices.get(number) else {
                 continue;
@@ -262,27 +302,31 @@ impl Side<'_> {
         if let [(device, interface)] = places {
             return vec![enter(*device, Arc::clone(interface), assumed)];
         }
-        let literal = |device: usize, interface: &str| {
-            let name = self
-                .devices
+        let name = |device: usize| {
+            self.devices
                 .get(device)
-                .map_or("", |d| d.device.name.as_str());
-            self.conditions.literal(&Arc::new(Condition {
-                key: format!("{name} receives by {interface}"),
-                kind: ConditionKind::Path,
-                text: format!("these packets enter {name} by {interface}"),
-                span: None,
-            }))
+                .map_or("", |d| d.device.name.as_str())
         };
-        if let Some((device, interface)) =
-            places.iter().find(|(d, i)| assumed.holds(literal(*d, i)))
-        {
-            return vec![enter(*device, Arc::clone(interface), assumed)];
+        let taken = places.iter().find_map(|(device, interface)| {
+            let way = self
+                .conditions
+                .way_taken(End::Ingress, name(*device), assumed)?;
+            // On a device whose interfaces are not listed, the other side may
+            // know more of them.
+            let listed = self
+                .devices
+                .get(*device)
+                .is_some_and(|d| d.device.interfaces_complete);
+            (way == *interface || !listed).then_some((*device, way))
+        });
+        if let Some((device, interface)) = taken {
+            return vec![enter(device, interface, assumed)];
         }
         places
             .iter()
             .map(|(device, interface)| {
-                let under = assumed.and(&[literal(*device, interface)]);
+                let literal = self.conditions.way(End::Ingress, name(*device), interface);
+                let under = assumed.and(&[literal]);
                 enter(*device, Arc::clone(interface), &under)
             })
             .collect()
@@ -425,7 +469,7 @@ impl Side<'_> {
 
 /// Adds places to the parts of a partition that a set meets.
 fn add_places(
-    parts: &mut Vec<(IntervalSet, Vec<(usize, Arc<str>)>)>,
+    parts: &mut Vec<(IntervalSet, Vec<Place>)>,
     set: IntervalSet,
     places: &[(usize, Arc<str>)],
 ) {

@@ -9,7 +9,7 @@
 use crate::packet_set::decompose::Marks;
 use crate::packet_set::product::{DIMS, Dim, intersect};
 use crate::packet_set::{Assumed, ConditionTable, Product, Set};
-use fw_model::{Condition, ConditionKind, Family, IntervalSet};
+use fw_model::{Family, IntervalSet};
 use std::sync::Arc;
 
 /// A signed distance between values of a dimension.
@@ -194,14 +194,9 @@ impl Piece {
             let name = self
                 .choices
                 .get(field.variable - 4)
-                .map_or("a translation", |n| n);
-            let condition = Arc::new(Condition {
-                key: format!("choice of {name}: {:?}", new.ranges()),
-                kind: ConditionKind::Environment,
-                text: format!("which address or port {name} chooses"),
-                span: None,
-            });
-            self.assumed = self.assumed.and(&[conditions.literal(&condition)]);
+                .cloned()
+                .unwrap_or_default();
+            self.assumed = self.assumed.and(&[conditions.choice(&name, &new)]);
         }
         if let Some(slot) = self.variables.get_mut(field.variable) {
             *slot = new;
@@ -269,8 +264,14 @@ impl Piece {
     }
 
     /// A field that some device chooses from `set`. Equal names are the same
-    /// choice on both sides of a comparison.
-    pub fn choice(&mut self, name: Arc<str>, set: Set) -> Field {
+    /// choice on both sides of a comparison, so what is assumed of it already
+    /// holds here too.
+    pub fn choice(&mut self, name: Arc<str>, set: Set, conditions: &ConditionTable) -> Field {
+        let set = conditions.chosen(&name, &set, &self.assumed);
+        self.add_choice(name, set)
+    }
+
+    fn add_choice(&mut self, name: Arc<str>, set: Set) -> Field {
         self.variables.push(set);
         self.choices.push(name);
         Field {
@@ -281,7 +282,7 @@ impl Piece {
 
     /// A field that is the constant `value`.
     pub fn constant(&mut self, value: u128) -> Field {
-        self.choice(Arc::from(""), Arc::new(IntervalSet::single(value)))
+        self.add_choice(Arc::from(""), Arc::new(IntervalSet::single(value)))
     }
 
     /// Starts on the next device.
@@ -365,7 +366,11 @@ mod tests {
             .unwrap();
         assert_eq!(half.entered().get(Dim::Destination).ranges(), &[(100, 149)]);
         assert!(half.assumed.is_empty());
-        let pool = piece.choice("pool".into(), Arc::new(IntervalSet::range(7, 8)));
+        let pool = piece.choice(
+            "pool".into(),
+            Arc::new(IntervalSet::range(7, 8)),
+            &conditions,
+        );
         piece.current[0] = pool;
         let chosen = piece
             .restrict(

@@ -5,7 +5,7 @@ use crate::packet_set::compile::{Asks, Compiled, Context};
 use crate::packet_set::term::SetPool;
 use crate::packet_set::{ConditionTable, Set};
 use fw_model::match_expr::CivilMinute;
-use fw_model::{Device, Family, FilterId, InterfaceSet, MatchExpr, Snapshot};
+use fw_model::{Device, Family, FilterId, InterfaceSet, MatchExpr, Snapshot, Span};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -19,12 +19,15 @@ pub struct Side<'a> {
     pub now: CivilMinute,
     /// The devices, in the snapshot's order.
     pub devices: Vec<DeviceSide<'a>>,
+    spans: OnceLock<FxHashMap<String, Span>>,
 }
 
 /// One device with everything that is worked out of it once.
 pub struct DeviceSide<'a> {
     /// The device.
     pub device: &'a Device,
+    /// The same device on the other side of a comparison.
+    peer: Option<&'a Device>,
     asks: Vec<Asks>,
     compiled: Mutex<FxHashMap<(FilterId, Context), Arc<Compiled>>>,
     pool: Mutex<SetPool>,
@@ -38,6 +41,22 @@ pub struct DeviceSide<'a> {
 pub const OTHER_INTERFACE: &str = "(any other)";
 
 impl<'a> Side<'a> {
+    /// Prepares a snapshot that is compared with `peer`: interfaces that the
+    /// rules of either tell apart are told apart on both.
+    #[must_use]
+    pub fn compared(
+        snapshot: &'a Snapshot,
+        peer: &'a Snapshot,
+        conditions: &'a ConditionTable,
+        now: CivilMinute,
+    ) -> Self {
+        let mut side = Self::new(snapshot, conditions, now);
+        for here in &mut side.devices {
+            here.peer = peer.device(&here.device.name);
+        }
+        side
+    }
+
     /// Prepares a snapshot.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, conditions: &'a ConditionTable, now: CivilMinute) -> Self {
@@ -46,7 +65,27 @@ impl<'a> Side<'a> {
             conditions,
             now,
             devices: snapshot.devices.iter().map(DeviceSide::new).collect(),
+            spans: OnceLock::new(),
         }
+    }
+
+    /// Where a condition stands on this side. Conditions are shared by both
+    /// sides, so the place that one of them carries may be the other side's.
+    #[must_use]
+    pub fn span_of(&self, key: &str) -> Option<Span> {
+        let spans = self.spans.get_or_init(|| {
+            let mut spans = FxHashMap::default();
+            for here in &self.devices {
+                for condition in here.device.conditions() {
+                    if let Some(span) = condition.span {
+                        spans.entry(condition.key.clone()).or_insert(span);
+                    }
+                }
+            }
+            spans
+        });
+        let key = key.strip_prefix("translated: ").unwrap_or(key);
+        spans.get(key).copied()
     }
 }
 
@@ -54,6 +93,7 @@ impl<'a> DeviceSide<'a> {
     fn new(device: &'a Device) -> Self {
         Self {
             device,
+            peer: None,
             asks: device.filters.iter().map(Asks::of).collect(),
             compiled: Mutex::default(),
             pool: Mutex::default(),
@@ -130,29 +170,42 @@ impl<'a> DeviceSide<'a> {
     }
 
     fn interface_classes(&self) -> Vec<Arc<str>> {
-        let usable = self
-            .device
-            .interfaces
-            .iter()
-            .filter(|i| i.enabled && !i.management_only && i.name != "lo")
-            .map(|i| Arc::from(i.name.as_str()));
-        let mut names: Vec<Arc<str>> = usable.collect();
-        if !self.device.interfaces_complete || names.is_empty() {
-            names.push(OTHER_INTERFACE.into());
+        let usable = |device: &Device| -> Vec<Arc<str>> {
+            device
+                .interfaces
+                .iter()
+                .filter(|i| i.enabled && !i.management_only && i.name != "lo")
+                .map(|i| Arc::from(i.name.as_str()))
+                .collect()
+        };
+        let mut names = usable(self.device);
+        if self.device.interfaces_complete && !names.is_empty() {
+            return names;
         }
-        if self
-            .device
-            .interfaces
+        let devices: Vec<&Device> = [self.device].into_iter().chain(self.peer).collect();
+        for name in devices.iter().flat_map(|d| usable(d)) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        // The same order on both sides, so that both take the same one of a
+        // class to stand for it.
+        names.sort();
+        names.push(OTHER_INTERFACE.into());
+        if devices
             .iter()
+            .flat_map(|d| &d.interfaces)
             .any(|i| !i.addresses.is_empty())
         {
             return names;
         }
         let mut sets: Vec<&InterfaceSet> = Vec::new();
-        for filter in &self.device.filters {
-            for rule in &filter.rules {
-                collect(&rule.match_expr, &mut sets);
-            }
+        for rule in devices
+            .iter()
+            .flat_map(|d| &d.filters)
+            .flat_map(|f| &f.rules)
+        {
+            collect(&rule.match_expr, &mut sets);
         }
         let mut seen: FxHashSet<Vec<bool>> = FxHashSet::default();
         names.retain(|name| seen.insert(sets.iter().map(|s| s.contains(name)).collect()));
@@ -184,10 +237,8 @@ impl<'a> DeviceSide<'a> {
 
 fn collect<'m>(expr: &'m MatchExpr, out: &mut Vec<&'m InterfaceSet>) {
     match expr {
-        MatchExpr::Ingress(set) | MatchExpr::Egress(set) => {
-            if !out.contains(&&**set) {
-                out.push(set);
-            }
+        MatchExpr::Ingress(set) | MatchExpr::Egress(set) if !out.contains(&&**set) => {
+            out.push(set);
         }
         MatchExpr::All(parts) | MatchExpr::Any(parts) => {
             for part in parts {

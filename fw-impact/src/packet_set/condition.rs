@@ -3,6 +3,7 @@
 //! The same condition is the same variable on both sides of a comparison and
 //! at every place, so what does not depend on it is decided exactly.
 
+use super::product::Set;
 use fw_model::Condition;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,6 +45,20 @@ pub struct ConditionTable {
 struct Inner {
     by_key: FxHashMap<String, u32>,
     conditions: Vec<Arc<Condition>>,
+    /// Of conditions that are a device's choice: whose, and among what.
+    choices: FxHashMap<u32, (Arc<str>, Set)>,
+    /// Of conditions that are a way through a device: which end of which
+    /// device, and the interface.
+    ways: FxHashMap<u32, (End, String, Arc<str>)>,
+}
+
+/// An end of the way through a device.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum End {
+    /// The interface by which packets come in.
+    Ingress,
+    /// The interface by which they leave.
+    Egress,
 }
 
 impl ConditionTable {
@@ -58,6 +73,79 @@ impl ConditionTable {
         inner.by_key.insert(condition.key.clone(), variable);
         inner.conditions.push(Arc::clone(condition));
         Literal(variable << 1)
+    }
+
+    /// The literal that says that the choice `name` falls into `set`.
+    #[must_use]
+    pub fn choice(&self, name: &Arc<str>, set: &Set) -> Literal {
+        let literal = self.literal(&Arc::new(Condition {
+            key: format!("choice of {name}: {:?}", set.ranges()),
+            kind: fw_model::ConditionKind::Environment,
+            text: format!("which address or port {name} chooses"),
+            span: None,
+        }));
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner
+            .choices
+            .entry(literal.variable())
+            .or_insert_with(|| (Arc::clone(name), Arc::clone(set)));
+        literal
+    }
+
+    /// The literal that says that packets use this interface at this end.
+    #[must_use]
+    pub fn way(&self, end: End, device: &str, interface: &Arc<str>) -> Literal {
+        let text = match end {
+            End::Ingress => format!("these packets enter {device} by {interface}"),
+            End::Egress => format!("{device} sends these packets out of {interface}"),
+        };
+        let literal = self.literal(&Arc::new(Condition {
+            key: text.clone(),
+            kind: fw_model::ConditionKind::Path,
+            text,
+            span: None,
+        }));
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner
+            .ways
+            .entry(literal.variable())
+            .or_insert_with(|| (end, device.to_owned(), Arc::clone(interface)));
+        literal
+    }
+
+    /// The interface that is assumed already at this end.
+    #[must_use]
+    pub fn way_taken(&self, end: End, device: &str, assumed: &Assumed) -> Option<Arc<str>> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.ways.is_empty() {
+            return None;
+        }
+        assumed
+            .yes
+            .iter()
+            .filter(|l| l.holds())
+            .filter_map(|l| inner.ways.get(&l.variable()))
+            .find(|(e, d, _)| *e == end && d == device)
+            .map(|(_, _, interface)| Arc::clone(interface))
+    }
+
+    /// What is assumed already of the choice `name`: a part of `set`.
+    #[must_use]
+    pub fn chosen(&self, name: &str, set: &Set, assumed: &Assumed) -> Set {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = Arc::clone(set);
+        if inner.choices.is_empty() {
+            return out;
+        }
+        for literal in assumed.yes.iter().filter(|l| l.holds()) {
+            if let Some((whose, part)) = inner.choices.get(&literal.variable())
+                && **whose == *name
+                && let Some(both) = super::product::intersect(&out, part)
+            {
+                out = both;
+            }
+        }
+        out
     }
 
     /// The condition of a variable.

@@ -4,7 +4,7 @@
 //! INVARIANT: every row of a dimension has [`Universe::words`] words of it, and
 //! a piece is the rows of the four dimensions one behind the other, so that
 //! indices computed from `offsets` are in bounds.
-#![allow(clippy::indexing_slicing)]
+#![allow(clippy::indexing_slicing, clippy::needless_range_loop)]
 
 use super::product::{Product, Set};
 use fw_model::IntervalSet;

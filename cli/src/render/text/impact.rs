@@ -2,11 +2,12 @@
 //! unchanged in one line.
 
 use super::super::Page;
-use super::layout::{BOLD, DIM, GREEN, Paper, RED, YELLOW, count, fit, pad, paint, width};
+use super::super::words::{self, Tone, is_told, packet, port_of, sign};
+use super::layout::{BOLD, DIM, GREEN, Paper, RED, YELLOW, fit, pad, paint, width};
 use super::parts;
 use anstyle::Style;
 use fw_impact::ImpactReport;
-use fw_impact::report::{ChangeSeverity, FlowReport, FlowVerdict, Impact, Verdict, WitnessPacket};
+use fw_impact::report::{ChangeSeverity, FlowReport, FlowVerdict, Impact, Verdict};
 
 /// The report as text.
 pub fn text(report: &ImpactReport, page: Page) -> String {
@@ -15,10 +16,8 @@ pub fn text(report: &ImpactReport, page: Page) -> String {
     if page.quiet {
         return paper.finish();
     }
-    let mut flows: Vec<&FlowReport> = report.flows.iter().filter(|f| is_told(f)).collect();
-    flows.sort_by_key(|f| (std::cmp::Reverse(f.exit_code), rank(f.impact)));
     let mut told: Vec<&FlowReport> = Vec::new();
-    for f in flows {
+    for f in words::worst_first(report) {
         paper.gap();
         flow(&mut paper, f, &told);
         told.push(f);
@@ -53,67 +52,14 @@ pub fn text(report: &ImpactReport, page: Page) -> String {
     paper.finish()
 }
 
-/// True if a flow gets a block of its own.
-fn is_told(flow: &FlowReport) -> bool {
-    flow.impact != Impact::None || flow.exit_code != 0
-}
-
-const fn rank(impact: Impact) -> u8 {
-    match impact {
-        Impact::Blocked => 0,
-        Impact::Mixed => 1,
-        Impact::PartlyBlocked => 2,
-        Impact::Undecided => 3,
-        Impact::Changed => 4,
-        Impact::PartlyOpened => 5,
-        Impact::Opened => 6,
-        Impact::None => 7,
-    }
-}
-
 fn headline(paper: &mut Paper, report: &ImpactReport) {
-    let s = report.summary;
-    let (style, word) = match report.verdict {
-        Verdict::Blocked => (RED, "✗ BLOCKED"),
-        Verdict::PartlyBlocked => (RED, "◐ PARTLY BLOCKED"),
-        Verdict::Undecided => (YELLOW, "? UNDECIDED"),
-        Verdict::Exposure => (YELLOW, "+ EXPOSURE"),
-        Verdict::Changed => (YELLOW, "! CHANGED"),
-        Verdict::None => (GREEN, "✓ OK"),
+    let style = match report.verdict {
+        Verdict::Blocked | Verdict::PartlyBlocked => RED,
+        Verdict::Undecided | Verdict::Exposure | Verdict::Changed => YELLOW,
+        Verdict::None => GREEN,
     };
-    let mut parts = Vec::new();
-    let mut say = |n: usize, what: &str| {
-        if n == 0 {
-            return;
-        }
-        parts.push(if parts.is_empty() {
-            format!("{n} of {} {what}", count(s.flows, "flow"))
-        } else {
-            format!("{n} {what}")
-        });
-    };
-    let forbidden = report
-        .flows
-        .iter()
-        .filter(|f| f.expect == "deny" && f.exit_code == 14)
-        .count();
-    say(s.blocked, "blocked");
-    say(forbidden, "open against `expect: deny`");
-    say(s.partly_blocked, "partly blocked");
-    say(s.undecided, "undecided");
-    say(s.changed, "changed");
-    say(s.opened.saturating_sub(forbidden), "opened");
-    if parts.is_empty() {
-        parts.push(match s.flows {
-            0 => "no flow is declared".into(),
-            1 => "the declared flow is not hurt".into(),
-            n => format!("none of {n} flows is hurt"),
-        });
-    }
-    if !report.exposure.is_empty() {
-        parts.push(count(report.exposure.len(), "opening") + " not declared");
-    }
-    let what = parts.join(", ");
+    let word = words::verdict(report.verdict);
+    let what = words::told_in_short(report);
     let devices = parts::devices(&report.inputs);
     let used = width(word) + 2 + width(&what);
     if used + 3 + width(&devices) <= paper.width {
@@ -132,54 +78,18 @@ fn headline(paper: &mut Paper, report: &ImpactReport) {
     paper.line(&format!("{}{}", " ".repeat(indent), paint(DIM, &devices)));
 }
 
-/// What stands before a flow, and in which colour.
-fn sign(flow: &FlowReport) -> (Style, &'static str, &'static str) {
-    let deny = flow.expect == "deny";
-    match flow.impact {
-        Impact::Opened if deny => (RED, "✗", "passes now, which must not be"),
-        Impact::PartlyOpened if deny => (RED, "✗", "passes partly now, which must not be"),
-        Impact::Mixed if deny => (RED, "✗", "other parts pass now, which must not be"),
-        Impact::Blocked if deny => (GREEN, "✓", "is closed now, as it must be"),
-        Impact::PartlyBlocked if deny => (GREEN, "✓", "is partly closed now"),
-        Impact::Blocked => (RED, "✗", ""),
-        Impact::PartlyBlocked => (RED, "◐", ""),
-        Impact::Mixed => (RED, "◐", "some is lost, some is gained"),
-        Impact::Undecided => (YELLOW, "?", "cannot be decided"),
-        Impact::Changed => (YELLOW, "!", "passes, treated differently"),
-        Impact::Opened => (GREEN, "+", "passes now"),
-        Impact::PartlyOpened => (GREEN, "+", "passes partly now"),
-        Impact::None if deny => (RED, "✗", "passes before and after, which must not be"),
-        Impact::None => (RED, "✗", "does not pass, neither before nor after"),
-    }
-}
-
-/// The protocol and port, where the name of the service does not say.
-fn port_of(flow: &FlowReport) -> String {
-    if flow.service.contains('/') {
-        return String::new();
-    }
-    let region = flow
-        .lost
-        .first()
-        .or_else(|| flow.gained.first())
-        .or_else(|| flow.undecided.first());
-    if let Some(region) = region {
-        return match &region.dst_port {
-            Some(port) => format!(" {}/{port}", region.proto),
-            None => format!(" {}", region.proto),
-        };
-    }
-    match flow.witness.as_ref().and_then(|w| w.dst_port) {
-        Some(port) => format!(
-            " {}/{port}",
-            flow.witness.as_ref().map_or("", |w| w.proto.as_str())
-        ),
-        None => String::new(),
+/// The colour of what stands before a flow.
+const fn style(tone: Tone) -> Style {
+    match tone {
+        Tone::Bad => RED,
+        Tone::Doubt => YELLOW,
+        Tone::Good => GREEN,
     }
 }
 
 fn flow(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
-    let (style, mark, words) = sign(flow);
+    let (tone, mark, words) = sign(flow);
+    let style = style(tone);
     title(paper, flow, style, mark, words);
     let hurt = !matches!(
         flow.impact,
@@ -339,28 +249,6 @@ fn examples(paper: &mut Paper, flow: &FlowReport) {
     if let Some(passing) = &flow.passing {
         paper.labelled("", DIM, &format!("{} still passes", packet(passing)));
     }
-}
-
-/// `203.0.113.9:49152 -> 192.0.2.11:210 tcp`
-pub fn packet(packet: &WitnessPacket) -> String {
-    let end = |address: &str, port: Option<u16>| match port {
-        Some(port) if address.contains(':') => format!("[{address}]:{port}"),
-        Some(port) => format!("{address}:{port}"),
-        None => address.to_owned(),
-    };
-    let mut out = format!(
-        "{} -> {} {}",
-        end(&packet.src, packet.src_port),
-        end(&packet.dst, packet.dst_port),
-        packet.proto
-    );
-    if let Some(kind) = packet.icmp_type {
-        out.push_str(&format!(" type {kind}"));
-    }
-    if let Some(code) = packet.icmp_code {
-        out.push_str(&format!(" code {code}"));
-    }
-    out
 }
 
 /// The flows that nothing happened to, in one line each way they are.

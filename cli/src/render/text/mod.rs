@@ -3,7 +3,7 @@
 mod diff;
 mod flows;
 mod impact;
-mod layout;
+pub mod layout;
 mod parts;
 mod show;
 mod trace;

@@ -1,58 +1,19 @@
 //! Parts that several text reports share.
 
 use super::super::Page;
+pub use super::super::words::{change, devices, edit, region};
 use super::layout::{BOLD, DIM, Paper, RED, YELLOW, count, paint, place, width};
 use anstyle::Style;
 use fw_impact::ImpactReport;
 use fw_impact::report::{
-    AssumptionReport, Certainty, Change, CoverageReport, DecidedBy, Decision, DiagnosticReport,
-    EditKind, Exposure, InputFile, LineCoverage, Reason, Region,
+    AssumptionReport, Certainty, CoverageReport, DecidedBy, Decision, DiagnosticReport, Exposure,
+    InputFile, LineCoverage, Reason, Region,
 };
 
 /// Regions that are shown before "and so many more".
 const REGIONS: usize = 4;
 /// Exposures, findings, assumptions that are shown.
 const ENTRIES: usize = 8;
-
-/// `edge (cisco-asa), core (juniper-srx)`
-pub fn devices(inputs: &[InputFile]) -> String {
-    let mut out: Vec<String> = Vec::new();
-    for input in inputs {
-        let text = format!("{} ({})", input.device, input.vendor);
-        if !out.contains(&text) {
-            out.push(text);
-        }
-    }
-    out.join(", ")
-}
-
-/// `removed` or `added`.
-pub const fn edit(kind: EditKind) -> &'static str {
-    match kind {
-        EditKind::Removed => "removed",
-        EditKind::Added => "added",
-    }
-}
-
-/// `10.0.0.0/8 -> 192.0.2.1   tcp/6001`
-pub fn region(region: &Region) -> String {
-    let mut out = format!("{} -> {}   {}", region.src, region.dst, region.proto);
-    if let Some(port) = &region.dst_port
-        && port != "any"
-    {
-        out.push('/');
-        out.push_str(port);
-    }
-    if let Some(icmp) = &region.icmp {
-        out.push_str(" type ");
-        out.push_str(icmp);
-    }
-    if let Some(ports) = &region.src_port {
-        out.push_str(" from ports ");
-        out.push_str(ports);
-    }
-    out
-}
 
 /// Says how many were left out.
 pub fn more(paper: &mut Paper, all: usize, shown: usize, what: &str) {
@@ -119,36 +80,6 @@ fn rule(paper: &mut Paper, label: &str, d: &Decision) {
     } else {
         paper.labelled_line(label, BOLD, &head);
         paper.labelled_line("", BOLD, &format!("         {text}"));
-    }
-}
-
-/// `session-timeout 3600s -> 300s, below 2 x keepalive   edge.cfg:90`
-pub fn change(change: &Change) -> String {
-    let mut out = format!(
-        "{} {} -> {}",
-        change.kind.replace('-', " "),
-        value(&change.kind, &change.before),
-        value(&change.kind, &change.after)
-    );
-    if let Some(note) = &change.note {
-        out.push_str(", ");
-        out.push_str(note);
-    }
-    if let (Some(_), Some(_)) = (&change.file, change.line) {
-        out.push_str("   ");
-        out.push_str(&place(change.file.as_deref(), change.line));
-    }
-    out
-}
-
-/// Seconds of a timeout as hours, minutes and seconds.
-fn value(kind: &str, text: &str) -> String {
-    let seconds = text.strip_suffix('s').and_then(|t| t.parse::<u64>().ok());
-    match seconds {
-        Some(s) if kind == "session-timeout" => {
-            format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
-        }
-        _ => text.to_owned(),
     }
 }
 

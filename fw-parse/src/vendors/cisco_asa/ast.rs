@@ -94,6 +94,8 @@ pub struct Config<'a> {
     pub vpn_is_filtered: bool,
     /// Lines that work beside the policy and are flagged: what, line.
     pub beside: Vec<(Beside<'a>, Place)>,
+    /// A routing protocol is configured.
+    pub dynamic_routing: Option<Place>,
     /// Text of lines that are not understood and stand for themselves.
     pub opaque: Vec<(String, Place)>,
 }

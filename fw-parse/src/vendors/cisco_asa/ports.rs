@@ -193,7 +193,12 @@ pub fn port(word: &str, protocol: Option<u8>) -> Option<u16> {
 /// A protocol by number or word.
 #[must_use]
 pub fn protocol(word: &str) -> Option<u8> {
-    decimal(word).or_else(|| find(PROTOCOLS, word))
+    match word {
+        "tcp" => Some(6),
+        "udp" => Some(17),
+        "icmp" => Some(1),
+        _ => decimal(word).or_else(|| find(PROTOCOLS, word)),
+    }
 }
 
 /// An ICMP type by number or word; `six` for ICMPv6.

@@ -312,8 +312,13 @@ impl Reader {
                 _ => unknown = Some(format!("flag {flag}")),
             }
         }
-        // Every element meters or counts: matching may depend on it.
-        dynamic |= object.contains_key("stmt");
+        // Where every element meters, matching depends on it.
+        dynamic |= object
+            .get("stmt")
+            .map(many)
+            .unwrap_or_default()
+            .iter()
+            .any(|s| !matches!(single(s), Some(("counter" | "last", _))));
         let elements = match object.get("elem") {
             None => Vec::new(),
             Some(value) => self.elements(value).unwrap_or_else(|| {
@@ -473,6 +478,24 @@ impl Reader {
                     meter,
                 }
             }
+            "meter" => {
+                let object = object?;
+                let meter = match self.statement(object.get("stmt")?)? {
+                    Statement::Meter { text, over, .. } => Some((text, over)),
+                    Statement::Inert => None,
+                    _ => return None,
+                };
+                let key = object.get("key")?;
+                let key = match single(key) {
+                    Some(("elem", inner)) => self.expr(inner.get("val")?)?,
+                    _ => self.expr(key)?,
+                };
+                Statement::SetUpdate {
+                    set: text(object, "name")?.to_owned(),
+                    key,
+                    meter,
+                }
+            }
             "map" if object.is_some_and(|o| o.contains_key("map")) => {
                 let object = object?;
                 Statement::SetUpdate {
@@ -481,7 +504,21 @@ impl Reader {
                     meter: None,
                 }
             }
-            "tproxy" | "fwd" | "synproxy" => Statement::Diverted(format!("{key} {value}")),
+            "synproxy" => Statement::Diverted(key.to_owned()),
+            "tproxy" | "fwd" => {
+                let mut words = key.to_owned();
+                for (name, word) in [
+                    ("family", ""),
+                    ("addr", "to "),
+                    ("port", "port "),
+                    ("dev", "to "),
+                ] {
+                    if let Some(part) = value.get(name) {
+                        words.push_str(&format!(" {word}{}", self.expr(part)?));
+                    }
+                }
+                Statement::Diverted(words)
+            }
             _ => return None,
         })
     }

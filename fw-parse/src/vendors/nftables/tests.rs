@@ -254,6 +254,9 @@ fn ingress_of_a_device_runs_first() {
     };
     assert_eq!(forward(&text("lan0"), WEB), Deny);
     assert_eq!(forward(&text("dmz0"), WEB), Allow);
+    // JSON of nft 1.0.6 leaves the device out.
+    let json = r#"{"nftables": [{"chain": {"family": "netdev", "table": "d", "name": "i", "type": "filter", "hook": "ingress", "prio": 0, "policy": "drop"}}]}"#;
+    assert_eq!(forward(json, WEB), Undecided);
 }
 
 #[test]
@@ -426,6 +429,34 @@ fn sets_operators_and_names() {
         .map(|id| device.definitions[id.0 as usize].name.as_str())
         .collect();
     assert_eq!(used, ["WEB", "inet t ok"]);
+}
+
+#[test]
+fn masks() {
+    for (rule, answer) in [
+        ("ip daddr & 255.255.255.1 == 10.0.2.0 accept", Allow),
+        ("ip daddr & 255.255.255.1 == 10.0.2.1 accept", Deny),
+        // 2^24 ranges are too many.
+        (
+            "ip daddr & 0.0.0.255 { 0.0.0.3, 0.0.0.4 } accept",
+            Undecided,
+        ),
+        ("tcp dport & 0xf { 0, 1 } accept", Allow),
+        ("tcp dport & 0xf { 1, 2 } accept", Deny),
+        ("tcp dport & 0xf != 0 accept", Deny),
+        ("meta mark & 0xff { 1, 2 } accept", Deny),
+        ("meta mark & 0xff != { 1, 2 } accept", Allow),
+        ("ip daddr & 255.0.0.0 < 11.0.0.0 accept", Undecided),
+    ] {
+        assert_eq!(forward(&chain(rule), WEB), answer, "{rule}");
+    }
+    // Two masks are two conditions.
+    let two = device(&chain(
+        "ip6 saddr & ::ffff == ::1 accept\nip6 saddr & ::ff == ::1 accept",
+    ));
+    let keys: std::collections::BTreeSet<String> =
+        two.conditions().iter().map(|c| c.key.clone()).collect();
+    assert_eq!(keys.len(), 2);
 }
 
 #[test]

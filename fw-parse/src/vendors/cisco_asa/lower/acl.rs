@@ -203,6 +203,12 @@ impl<'a> Lowering<'_, 'a> {
         if let Some(name) = ace.time_range {
             parts.push(self.objects.schedule_expr(name));
         }
+        // Nothing to simplify in nearly all entries: no need to copy.
+        let simple =
+            |p: &MatchExpr| !matches!(p, MatchExpr::All(_) | MatchExpr::Always | MatchExpr::Never);
+        if parts.len() > 1 && parts.iter().all(simple) {
+            return MatchExpr::All(parts);
+        }
         MatchExpr::all(parts)
     }
 

@@ -6,7 +6,7 @@
 
 use super::super::ast::{EntryKind, LegacyNat, LegacyReal, Place, PortOp, Ports};
 use super::Lowering;
-use super::nat::{Table, egress, ingress, one_port, pat_ports};
+use super::directional::{Table, egress, ingress, one_port, pat_ports};
 use super::objects::address_condition;
 use fw_model::interval::IntervalSet;
 use fw_model::{

@@ -4,7 +4,7 @@
 
 use super::super::ast::{Address, Binding};
 use super::Lowering;
-use super::nat::ingress;
+use super::directional::ingress;
 use super::objects::address_condition;
 use super::treatment::environment;
 use fw_model::service::{ICMP, ICMPV6};

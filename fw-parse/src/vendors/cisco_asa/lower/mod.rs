@@ -1,12 +1,15 @@
 //! The vendor's words to the common model.
 
 mod acl;
+mod definitions;
+mod directional;
 mod legacy_nat;
 mod local;
 mod nat;
 mod objects;
 mod policy;
 mod schedule;
+mod services;
 mod treatment;
 
 use super::ast::{Beside, Config, Place, Platform, Version};
@@ -285,6 +288,14 @@ impl<'a> Lowering<'_, 'a> {
                 "tracked-routes-up",
                 "routes that depend on a tracked object are taken to be in the table",
                 None,
+            );
+        }
+        if let Some(place) = self.config.dynamic_routing {
+            self.device.dynamic_routing = true;
+            self.assume(
+                "static-routes-only",
+                "a routing protocol is configured; only connected and static routes are known",
+                Some(place),
             );
         }
         for interface in &self.config.interfaces {

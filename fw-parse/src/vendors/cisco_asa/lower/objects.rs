@@ -1,14 +1,9 @@
 //! Objects and groups to sets, each resolved once.
 
-use super::super::ast::{
-    Address, Config, Group, GroupKind, Icmp, Member, NetworkValue, PortOp, Ports, Protocol,
-    ProtocolWord, ServiceSpec,
-};
-use fw_model::interval::IntervalSet;
-use fw_model::service::{ICMP, ICMPV6, PORT_MAX, TCP, UDP};
+use super::super::ast::{Address, Config, Icmp, Member, NetworkValue, Ports, Protocol};
 use fw_model::{
-    AddressSet, ConditionKind, Definition, DefinitionId, Diagnostic, Dimension, Effect, Family,
-    Interface, MatchExpr, ServiceSet, Severity, SourceId, Span,
+    AddressSet, ConditionKind, Definition, Diagnostic, Dimension, Effect, Family, Interface,
+    MatchExpr, ServiceSet, Severity, SourceId, Span,
 };
 use ipnet::IpNet;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -16,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How deep groups may hold each other.
-const GROUP_DEPTH: usize = 64;
+pub(super) const GROUP_DEPTH: usize = 64;
 
 /// How many ranges a netmask with holes may make.
 const MASK_RANGES: usize = 4096;
@@ -47,8 +42,8 @@ pub struct Resolved<T> {
 
 /// Objects and groups by name, and what they resolve to.
 pub struct Objects<'c, 'a> {
-    config: &'c Config<'a>,
-    source: SourceId,
+    pub(super) config: &'c Config<'a>,
+    pub(super) source: SourceId,
     any_is_v4: bool,
     /// For `interface I` in place of an address.
     pub interfaces: Vec<Interface>,
@@ -56,71 +51,25 @@ pub struct Objects<'c, 'a> {
     pub definitions: Vec<Definition>,
     /// What there is to say.
     pub diagnostics: Vec<Diagnostic>,
-    networks: FxHashMap<&'a str, usize>,
-    services: FxHashMap<&'a str, usize>,
-    groups: FxHashMap<&'a str, usize>,
-    schedules: FxHashMap<&'a str, usize>,
+    pub(super) networks: FxHashMap<&'a str, usize>,
+    pub(super) services: FxHashMap<&'a str, usize>,
+    pub(super) groups: FxHashMap<&'a str, usize>,
+    pub(super) schedules: FxHashMap<&'a str, usize>,
     network_sets: Vec<Option<Resolved<AddressSet>>>,
     group_addresses: Vec<Option<Resolved<AddressSet>>>,
-    group_services: Vec<Option<Resolved<ServiceSet>>>,
+    pub(super) group_services: Vec<Option<Resolved<ServiceSet>>>,
+    conditions: FxHashMap<(Address<'a>, Dimension), MatchExpr>,
     literals: FxHashMap<Address<'a>, Arc<AddressSet>>,
-    service_sets: FxHashMap<ServiceKey<'a>, MatchExpr>,
+    pub(super) service_sets: FxHashMap<ServiceKey<'a>, MatchExpr>,
     reported: FxHashSet<String>,
 }
 
-type ServiceKey<'a> = (
+pub(super) type ServiceKey<'a> = (
     Protocol<'a>,
     Option<Ports<'a>>,
     Option<Ports<'a>>,
     Option<Icmp<'a>>,
 );
-
-/// The ports that a comparison holds for. Source: ASA command reference,
-/// `access-list extended`, operators; the ends of `range` belong to it.
-#[must_use]
-pub fn port_set(op: PortOp) -> IntervalSet {
-    match op {
-        PortOp::Eq(p) => IntervalSet::single(p.into()),
-        PortOp::Neq(p) => IntervalSet::single(p.into()).complement(PORT_MAX),
-        PortOp::Lt(0) => IntervalSet::new(),
-        PortOp::Lt(p) => IntervalSet::range(0, u128::from(p) - 1),
-        PortOp::Gt(p) => IntervalSet::range(u128::from(p) + 1, PORT_MAX),
-        PortOp::Range(a, b) => IntervalSet::range(a.into(), b.into()),
-    }
-}
-
-fn all_ports() -> IntervalSet {
-    IntervalSet::range(0, PORT_MAX)
-}
-
-/// A literal protocol with ports.
-#[must_use]
-pub fn service_of(
-    protocol: ProtocolWord,
-    source: &IntervalSet,
-    destination: &IntervalSet,
-) -> ServiceSet {
-    let one = |p: u8| ServiceSet::ports(p, source.clone(), destination.clone());
-    match protocol {
-        ProtocolWord::Ip => {
-            if *source == all_ports() && *destination == all_ports() {
-                ServiceSet::any()
-            } else {
-                ServiceSet::union_all(&[one(TCP), one(UDP)])
-            }
-        }
-        ProtocolWord::TcpUdp => ServiceSet::union_all(&[one(TCP), one(UDP)]),
-        ProtocolWord::Number(n) => one(n),
-    }
-}
-
-fn spec_set(spec: &ServiceSpec<'_>) -> ServiceSet {
-    if let (ProtocolWord::Number(n), Some((kind, code))) = (spec.protocol, spec.icmp) {
-        return ServiceSet::icmp(n, kind, code);
-    }
-    let ports = |op: Option<PortOp>| op.map_or_else(all_ports, port_set);
-    service_of(spec.protocol, &ports(spec.source), &ports(spec.destination))
-}
 
 fn literal(address: Address<'_>, any_is_v4: bool) -> Option<AddressSet> {
     Some(match address {
@@ -161,6 +110,7 @@ impl<'c, 'a> Objects<'c, 'a> {
             network_sets: vec![None; config.networks.len()],
             group_addresses: vec![None; config.groups.len()],
             group_services: vec![None; config.groups.len()],
+            conditions: FxHashMap::default(),
             literals: FxHashMap::default(),
             service_sets: FxHashMap::default(),
             reported: FxHashSet::default(),
@@ -169,135 +119,7 @@ impl<'c, 'a> Objects<'c, 'a> {
         objects
     }
 
-    fn define(&mut self) {
-        let span =
-            |place: super::super::ast::Place| Span::line(self.source, place.line, place.length);
-        let mut definitions = Vec::new();
-        for o in &self.config.networks {
-            definitions.push(Definition {
-                kind: "object network",
-                name: o.name.to_owned(),
-                span: span(o.place),
-                last_line: o.last,
-                uses: Vec::new(),
-            });
-        }
-        for o in &self.config.services {
-            definitions.push(Definition {
-                kind: "object service",
-                name: o.name.to_owned(),
-                span: span(o.place),
-                last_line: o.last,
-                uses: Vec::new(),
-            });
-        }
-        for g in &self.config.groups {
-            let mut uses = Vec::new();
-            for (member, _) in &g.members {
-                let used = match member {
-                    Member::Group(n) | Member::Address(Address::Group(n)) => self.group_id(n),
-                    Member::Address(Address::Object(n)) => self.network_id(n),
-                    Member::ServiceObject(n) => self.service_id(n),
-                    _ => None,
-                };
-                uses.extend(used);
-            }
-            definitions.push(Definition {
-                kind: match g.kind {
-                    GroupKind::Network => "object-group network",
-                    GroupKind::Service | GroupKind::Ports(_) => "object-group service",
-                    GroupKind::Protocol => "object-group protocol",
-                    GroupKind::IcmpType => "object-group icmp-type",
-                    GroupKind::User => "object-group user",
-                    GroupKind::Security => "object-group security",
-                    GroupKind::Other => "object-group",
-                },
-                name: g.name.to_owned(),
-                span: span(g.place),
-                last_line: g.last,
-                uses,
-            });
-        }
-        for t in &self.config.time_ranges {
-            definitions.push(Definition {
-                kind: "time-range",
-                name: t.name.to_owned(),
-                span: span(t.place),
-                last_line: t.last,
-                uses: Vec::new(),
-            });
-        }
-        self.definitions = definitions;
-    }
-
-    fn id(at: usize) -> Option<DefinitionId> {
-        u32::try_from(at).ok().map(DefinitionId)
-    }
-
-    /// The definition of an `object network`.
-    #[must_use]
-    pub fn network_id(&self, name: &str) -> Option<DefinitionId> {
-        Self::id(*self.networks.get(name)?)
-    }
-
-    /// The definition of an `object service`.
-    #[must_use]
-    pub fn service_id(&self, name: &str) -> Option<DefinitionId> {
-        Self::id(self.config.networks.len() + *self.services.get(name)?)
-    }
-
-    /// The definition of an `object-group`.
-    #[must_use]
-    pub fn group_id(&self, name: &str) -> Option<DefinitionId> {
-        Self::id(self.config.networks.len() + self.config.services.len() + *self.groups.get(name)?)
-    }
-
-    /// The definition of a `time-range`.
-    #[must_use]
-    pub fn schedule_id(&self, name: &str) -> Option<DefinitionId> {
-        Self::id(
-            self.config.networks.len()
-                + self.config.services.len()
-                + self.config.groups.len()
-                + *self.schedules.get(name)?,
-        )
-    }
-
-    /// A group by name.
-    #[must_use]
-    pub fn group(&self, name: &str) -> Option<&'c Group<'a>> {
-        let config = self.config;
-        config.groups.get(*self.groups.get(name)?)
-    }
-
-    /// True if there is an `object network` or network group of this name.
-    #[must_use]
-    pub fn has_network(&self, name: &str) -> bool {
-        self.networks.contains_key(name)
-            || self
-                .group(name)
-                .is_some_and(|g| g.kind == GroupKind::Network)
-    }
-
-    /// An `object network` by name.
-    #[must_use]
-    pub fn network(&self, name: &str) -> Option<&'c super::super::ast::NetworkObject<'a>> {
-        let config = self.config;
-        config.networks.get(*self.networks.get(name)?)
-    }
-
-    /// An `object service` by name.
-    #[must_use]
-    pub fn service(&self, name: &str) -> Option<&'c ServiceSpec<'a>> {
-        let config = self.config;
-        config
-            .services
-            .get(*self.services.get(name)?)?
-            .value
-            .as_ref()
-    }
-
-    fn report(
+    pub(super) fn report(
         &mut self,
         code: &'static str,
         effect: Effect,
@@ -315,7 +137,7 @@ impl<'c, 'a> Objects<'c, 'a> {
         }
     }
 
-    fn undefined(&mut self, what: &str, name: &str) -> Open {
+    pub(super) fn undefined(&mut self, what: &str, name: &str) -> Open {
         self.report(
             "undefined-reference",
             Effect::Opaque,
@@ -476,7 +298,7 @@ impl<'c, 'a> Objects<'c, 'a> {
         resolved
     }
 
-    fn cycle(&mut self, name: &str) -> Open {
+    pub(super) fn cycle(&mut self, name: &str) -> Open {
         self.report(
             "group-cycle",
             Effect::Opaque,
@@ -490,90 +312,6 @@ impl<'c, 'a> Objects<'c, 'a> {
             name: None,
             span: None,
         }
-    }
-
-    /// The services of a group: mixed, ports of a protocol, protocols, or
-    /// ICMP types.
-    pub fn group_services(&mut self, name: &str) -> Resolved<ServiceSet> {
-        self.group_services_at(name, &mut Vec::new())
-    }
-
-    fn group_services_at(&mut self, name: &str, path: &mut Vec<usize>) -> Resolved<ServiceSet> {
-        let Some(&at) = self.groups.get(name) else {
-            let open = self.undefined("object-group", name);
-            return known(ServiceSet::empty(), vec![open]);
-        };
-        if let Some(Some(done)) = self.group_services.get(at) {
-            return done.clone();
-        }
-        if path.contains(&at) || path.len() >= GROUP_DEPTH {
-            let open = self.cycle(name);
-            return known(ServiceSet::empty(), vec![open]);
-        }
-        let config = self.config;
-        let Some(group) = config.groups.get(at) else {
-            return known(ServiceSet::empty(), Vec::new());
-        };
-        if group.members.is_empty() {
-            self.report(
-                "empty-group",
-                Effect::None,
-                format!("object-group `{name}` is empty and matches nothing"),
-                Some(group.place),
-            );
-        }
-        path.push(at);
-        let mut sets: Vec<ServiceSet> = Vec::with_capacity(group.members.len());
-        let mut open = Vec::new();
-        for (member, place) in &group.members {
-            let span = Span::line(self.source, place.line, place.length);
-            match member {
-                Member::Service(spec) => sets.push(spec_set(spec)),
-                Member::ServiceObject(o) => match self.service(o) {
-                    Some(spec) => match spec.opaque {
-                        None => sets.push(spec_set(spec)),
-                        Some(text) => open.push(opaque_member(text, span)),
-                    },
-                    None => {
-                        let part = self.undefined("object service", o);
-                        open.push(part);
-                    }
-                },
-                Member::Port(op) => {
-                    let protocol = match group.kind {
-                        GroupKind::Ports(p) => p,
-                        _ => ProtocolWord::TcpUdp,
-                    };
-                    sets.push(service_of(protocol, &all_ports(), &port_set(*op)));
-                }
-                Member::Protocol(p) => sets.push(service_of(*p, &all_ports(), &all_ports())),
-                Member::Icmp(kind, code) => {
-                    sets.push(ServiceSet::icmp(ICMP, *kind, *code));
-                    sets.push(ServiceSet::icmp(ICMPV6, *kind, *code));
-                }
-                Member::Group(g) => {
-                    let part = self.group_services_at(g, path);
-                    sets.push((*part.set).clone());
-                    open.extend(part.open.iter().cloned());
-                }
-                Member::Opaque(text) => open.push(opaque_member(text, span)),
-                _ => open.push(Open {
-                    key: format!("member of {name} is no service"),
-                    text: format!("a member of object-group {name} is no service"),
-                    kind: ConditionKind::NotUnderstood,
-                    name: None,
-                    span: Some(span),
-                }),
-            }
-        }
-        path.pop();
-        let resolved = known(ServiceSet::union_all(&sets), open);
-        if (path.is_empty() || resolved.open.is_empty())
-            && let Some(slot) = self.group_services.get_mut(at)
-        {
-            *slot = Some(resolved.clone());
-        }
-        resolved
     }
 
     /// The addresses that `address` stands for.
@@ -647,127 +385,14 @@ impl<'c, 'a> Objects<'c, 'a> {
         if address == Address::Any {
             return MatchExpr::Always;
         }
-        let resolved = self.addresses(address);
-        address_condition(&resolved, dimension)
-    }
-
-    /// The condition that protocol, ports and ICMP type make.
-    pub fn service_expr(
-        &mut self,
-        protocol: Protocol<'a>,
-        source: Option<Ports<'a>>,
-        destination: Option<Ports<'a>>,
-        icmp: Option<Icmp<'a>>,
-    ) -> MatchExpr {
-        if protocol == Protocol::Word(ProtocolWord::Ip) && source.is_none() && destination.is_none()
-        {
-            return MatchExpr::Always;
-        }
-        let key = (protocol, source, destination, icmp);
-        if let Some(done) = self.service_sets.get(&key) {
+        let key = (address, dimension);
+        if let Some(done) = self.conditions.get(&key) {
             return done.clone();
         }
-        let expr = self.service_expr_of(protocol, source, destination, icmp);
-        self.service_sets.insert(key, expr.clone());
+        let resolved = self.addresses(address);
+        let expr = address_condition(&resolved, dimension);
+        self.conditions.insert(key, expr.clone());
         expr
-    }
-
-    fn service_expr_of(
-        &mut self,
-        protocol: Protocol<'a>,
-        source: Option<Ports<'a>>,
-        destination: Option<Ports<'a>>,
-        icmp: Option<Icmp<'a>>,
-    ) -> MatchExpr {
-        let mut open: Vec<Open> = Vec::new();
-        let base = match protocol {
-            Protocol::Word(p) => service_of(p, &all_ports(), &all_ports()),
-            Protocol::Object(name) => match self.service(name) {
-                Some(spec) => match spec.opaque {
-                    None => spec_set(spec),
-                    Some(text) => {
-                        open.push(Open {
-                            key: format!("service {text}"),
-                            text: format!("object service {name}"),
-                            kind: ConditionKind::NotUnderstood,
-                            name: None,
-                            span: None,
-                        });
-                        ServiceSet::empty()
-                    }
-                },
-                None => {
-                    open.push(self.undefined("object service", name));
-                    ServiceSet::empty()
-                }
-            },
-            Protocol::Group(name) => {
-                let part = self.group_services(name);
-                open.extend(part.open.iter().cloned());
-                (*part.set).clone()
-            }
-        };
-        let mut set = base;
-        // Every further word narrows the protocol; a part of it that is not
-        // known leaves open what it would narrow to.
-        let mut narrowed_open: Vec<Open> = Vec::new();
-        if let Some(ports) = source {
-            let (ports, more) = self.ports(ports);
-            narrowed_open.extend(more);
-            set = narrow(&set, &ports, &all_ports());
-        }
-        if let Some(ports) = destination {
-            let (ports, more) = self.ports(ports);
-            narrowed_open.extend(more);
-            set = narrow(&set, &all_ports(), &ports);
-        }
-        match icmp {
-            Some(Icmp::Type(kind, code)) => {
-                let both = ServiceSet::union_all(&[
-                    ServiceSet::icmp(ICMP, kind, code),
-                    ServiceSet::icmp(ICMPV6, kind, code),
-                ]);
-                set = set.intersect(&both);
-            }
-            Some(Icmp::Group(name)) => {
-                let part = self.group_services(name);
-                narrowed_open.extend(part.open.iter().cloned());
-                set = set.intersect(&part.set);
-            }
-            None => {}
-        }
-        let mut parts = vec![if set.is_empty() {
-            MatchExpr::Never
-        } else {
-            MatchExpr::service(set)
-        }];
-        for part in &open {
-            parts.push(open_condition(part, "service"));
-        }
-        for part in &narrowed_open {
-            let within = match protocol {
-                Protocol::Word(p) => MatchExpr::service(service_of(p, &all_ports(), &all_ports())),
-                _ => MatchExpr::Always,
-            };
-            parts.push(MatchExpr::all([within, open_condition(part, "service")]));
-        }
-        MatchExpr::any(parts)
-    }
-
-    fn ports(&mut self, ports: Ports<'a>) -> (IntervalSet, Vec<Open>) {
-        match ports {
-            Ports::Op(op) => (port_set(op), Vec::new()),
-            Ports::Group(name) => {
-                let part = self.group_services(name);
-                let mut ranges = Vec::new();
-                for term in part.set.terms() {
-                    for (_, low, high) in fw_model::service::by_protocol(&term.service) {
-                        ranges.push((low.into(), high.into()));
-                    }
-                }
-                (IntervalSet::from_ranges(ranges), part.open.to_vec())
-            }
-        }
     }
 
     /// The condition of a time range.
@@ -789,22 +414,14 @@ impl<'c, 'a> Objects<'c, 'a> {
     }
 }
 
-fn narrow(set: &ServiceSet, source: &IntervalSet, destination: &IntervalSet) -> ServiceSet {
-    let with_ports: Vec<ServiceSet> = [TCP, UDP, 33, 132, 136]
-        .into_iter()
-        .map(|p| ServiceSet::ports(p, source.clone(), destination.clone()))
-        .collect();
-    set.intersect(&ServiceSet::union_all(&with_ports))
-}
-
-fn known<T>(set: T, open: Vec<Open>) -> Resolved<T> {
+pub(super) fn known<T>(set: T, open: Vec<Open>) -> Resolved<T> {
     Resolved {
         set: Arc::new(set),
         open: open.into(),
     }
 }
 
-fn opaque_member(text: &str, span: Span) -> Open {
+pub(super) fn opaque_member(text: &str, span: Span) -> Open {
     Open {
         key: format!("member: {text}"),
         text: text.to_owned(),

@@ -2,7 +2,7 @@
 
 use super::super::ast::{ClassAction, ClassMatch, Fixup, PolicyClass, ServicePolicy};
 use super::Lowering;
-use super::objects::{port_set, service_of};
+use super::services::{port_set, service_of};
 use fw_model::interval::IntervalSet;
 use fw_model::service::{ICMP, ICMPV6, PORT_MAX, SCTP, SERVICE_MAX, TCP, UDP};
 use fw_model::{

@@ -2,8 +2,10 @@
 
 mod access;
 pub mod ace;
+mod beside;
 mod block;
 pub mod nat;
+mod negated;
 pub mod time;
 mod top;
 

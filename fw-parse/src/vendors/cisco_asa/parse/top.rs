@@ -1,14 +1,11 @@
 //! Top-level commands.
 
 use super::super::ast::{
-    AccessGroup, Address, Beside, Binding, ClassMap, Fixup, Group, Interface, LegacyNat,
-    LocalService, NetworkObject, Place, Platform, PolicyMap, RouteLine, ServiceObject,
-    ServicePolicy, TimeRange, Version,
+    AccessGroup, Binding, ClassMap, Fixup, Group, Interface, LegacyNat, NetworkObject, Place,
+    Platform, PolicyMap, RouteLine, ServiceObject, ServicePolicy, TimeRange, Version,
 };
 use super::super::inert;
-use super::super::ports;
 use super::super::words::{Words, mask_length};
-use super::ace::{self, Scope};
 use super::block::{Block, group_kind};
 use super::{Parser, Status, nat, time};
 use std::net::IpAddr;
@@ -123,6 +120,9 @@ impl<'a> Parser<'_, 'a> {
         }
         if let Some(status) = self.flagged(first, words, place) {
             return status;
+        }
+        if first == "router" || first == "rip" {
+            self.config.dynamic_routing.get_or_insert(place);
         }
         if let Some(why) = inert::top(first, second) {
             if INERT_BLOCKS.contains(&first) {
@@ -462,7 +462,7 @@ impl<'a> Parser<'_, 'a> {
         }
     }
 
-    fn route(&self, mut words: Words<'_, 'a>, place: Place) -> Option<RouteLine<'a>> {
+    pub(super) fn route(&self, mut words: Words<'_, 'a>, place: Place) -> Option<RouteLine<'a>> {
         let interface = words.take()?;
         let part = |words: &mut Words<'_, 'a>| {
             if words.eat("0") {
@@ -541,300 +541,9 @@ impl<'a> Parser<'_, 'a> {
         }
         Some(Status::Modeled)
     }
-
-    fn local(&mut self, first: &str, mut words: Words<'_, 'a>, place: Place) -> Option<Status> {
-        let scope = Scope {
-            names: &self.names,
-            groups: &self.groups,
-            ipv6: false,
-        };
-        let (what, port) = match first {
-            "ssh" => ("ssh", (6, 22)),
-            "telnet" => ("telnet", (6, 23)),
-            "http" => ("http", (6, 443)),
-            "icmp" => {
-                let permit = match words.take()? {
-                    "permit" => true,
-                    "deny" => false,
-                    _ => return None,
-                };
-                let from = ace::address(&mut words, &scope)?;
-                let kind = match (words.peek(), words.peek_at(1)) {
-                    (Some(kind), Some(_)) => {
-                        words.take();
-                        Some(ports::icmp_type(kind, false)?)
-                    }
-                    _ => None,
-                };
-                self.config.local.push(LocalService {
-                    what: "icmp",
-                    port: None,
-                    icmp: Some((kind, permit)),
-                    from,
-                    interface: words.take(),
-                    place,
-                });
-                return Some(Status::Modeled);
-            }
-            "snmp-server" if words.eat("host") => {
-                let interface = words.take()?;
-                self.config.local.push(LocalService {
-                    what: "snmp",
-                    port: Some((17, 161)),
-                    icmp: None,
-                    from: Address::Host(words.address(&self.names)?),
-                    interface: Some(interface),
-                    place,
-                });
-                return Some(Status::Modeled);
-            }
-            _ => return None,
-        };
-        let from = match ace::address(&mut words, &scope) {
-            Some(from) => from,
-            // PIX 6 leaves the mask of a host out.
-            None => Address::Host(words.address(&self.names)?),
-        };
-        let interface = words.take();
-        self.config.local.push(LocalService {
-            what,
-            port: Some(port),
-            icmp: None,
-            from,
-            interface,
-            place,
-        });
-        Some(Status::Modeled)
-    }
-
-    fn flagged(&mut self, first: &str, mut words: Words<'_, 'a>, place: Place) -> Option<Status> {
-        let beside = match (first, words.peek()) {
-            ("shun", Some(_)) => Beside::Shun(words.address(&self.names)),
-            ("established", Some(protocol)) => {
-                Beside::Established(ports::protocol(protocol), words.rest())
-            }
-            ("ip", Some("verify")) => {
-                words.take();
-                words.eat("reverse-path");
-                words.eat("interface");
-                Beside::ReversePath(words.take()?)
-            }
-            ("ip", Some("local")) => {
-                words.take();
-                words.eat("pool");
-                let name = words.take()?;
-                let (a, b) = words.take()?.split_once('-')?;
-                let a = super::address(a, &self.names)?;
-                let b = super::address(b, &self.names)?;
-                self.config.pools.push((name, a, b, place));
-                return Some(Status::Modeled);
-            }
-            ("aaa", Some("authentication" | "authorization"))
-                if matches!(words.peek_at(1), Some("match" | "include")) =>
-            {
-                Beside::CutThrough
-            }
-            ("wccp", Some(_)) | ("filter", Some(_)) | ("url-server", Some(_)) => Beside::CutThrough,
-            ("dynamic-filter", Some(_)) => Beside::BotnetFilter,
-            ("firewall", Some("transparent")) => Beside::Transparent,
-            ("crypto", Some("map" | "dynamic-map")) => return self.crypto_map(words, place),
-            _ => return None,
-        };
-        self.config.beside.push((beside, place));
-        Some(Status::Modeled)
-    }
-
-    fn crypto_map(&mut self, mut words: Words<'_, 'a>, place: Place) -> Option<Status> {
-        words.take();
-        let map = words.take()?;
-        let sequence = words.take()?;
-        if sequence == "interface" {
-            self.config
-                .crypto_bindings
-                .push((map, words.take()?, place));
-            return Some(Status::Modeled);
-        }
-        if words.eat_all(&["match", "address"]) {
-            self.config
-                .crypto_matches
-                .push((map, sequence, words.take()?, place));
-            return Some(Status::Modeled);
-        }
-        None
-    }
-
-    fn negated(
-        &mut self,
-        mut words: Words<'_, 'a>,
-        all: Words<'_, 'a>,
-        indent: usize,
-        place: Place,
-    ) -> Status {
-        let Some(first) = words.take() else {
-            return Status::Opaque;
-        };
-        let second = words.peek();
-        let config = &mut self.config;
-        match (first, second) {
-            ("access-list", _) => return self.access_list(words, false, indent, true, place),
-            ("ipv6", Some("access-list")) => {
-                words.take();
-                return self.access_list(words, true, indent, true, place);
-            }
-            ("access-group", Some(_)) => {
-                if let Some(group) = access_group(words, place) {
-                    config
-                        .access_groups
-                        .retain(|g| (g.list, g.binding) != (group.list, group.binding));
-                }
-            }
-            ("route", Some(_)) => {
-                if let Some(route) = self.route(words, place) {
-                    self.config.routes.retain(|r| {
-                        (r.interface, r.network, r.length)
-                            != (route.interface, route.network, route.length)
-                    });
-                }
-            }
-            ("same-security-traffic", Some(_)) => {
-                words.eat("permit");
-                match words.take() {
-                    Some("inter-interface") => config.same_security_inter = None,
-                    Some("intra-interface") => config.same_security_intra = None,
-                    _ => return self.unknown(all, place),
-                }
-            }
-            ("nat-control", None) => config.nat_control = Some((false, place)),
-            ("nat", Some(_)) => {
-                let text = words.rest();
-                config.nat.retain(|e| e.text != text);
-                let old = nat::legacy_nat(words, &self.names, place);
-                self.config.legacy_nat.retain(|e| !same_nat(e, &old));
-            }
-            ("static", Some(_)) => {
-                let old = nat::legacy_static(words, &self.names, place);
-                self.config.legacy_nat.retain(|e| !same_nat(e, &old));
-            }
-            ("global", Some(_)) => {
-                let old = nat::legacy_global(words, &self.names, place);
-                self.config.legacy_nat.retain(|e| !same_nat(e, &old));
-            }
-            ("object", Some(kind)) => {
-                words.take();
-                let name = words.take();
-                if kind == "network" {
-                    config.networks.retain(|o| Some(o.name) != name);
-                } else {
-                    config.services.retain(|o| Some(o.name) != name);
-                }
-            }
-            ("object-group", Some(_)) => {
-                words.take();
-                let name = words.take();
-                config.groups.retain(|g| Some(g.name) != name);
-            }
-            ("service-policy", Some(_)) => {
-                if let Some(policy) = service_policy(words, place) {
-                    config
-                        .service_policies
-                        .retain(|p| p.interface != policy.interface);
-                }
-            }
-            ("policy-map", Some(name)) if name != "type" => {
-                config.policy_maps.retain(|p| p.name != name);
-            }
-            ("class-map", Some(name)) if name != "type" => {
-                config.class_maps.retain(|p| p.name != name);
-            }
-            ("fixup", Some(_)) => {
-                words.eat("protocol");
-                if let Some(fixup) = fixup(words, place) {
-                    config.fixups.retain(|f| f.name != fixup.name);
-                }
-            }
-            ("sysopt", Some("connection"))
-                if matches!(words.peek_at(1), Some("permit-vpn" | "permit-ipsec")) =>
-            {
-                config.vpn_is_filtered = true;
-            }
-            ("firewall" | "shutdown" | "timeout" | "shun" | "dynamic-filter", _)
-            | ("ip", Some("verify" | "local" | "address"))
-            | ("aaa", Some("authentication" | "authorization"))
-            | (
-                "http" | "ssh" | "telnet" | "icmp" | "established" | "url-server" | "filter"
-                | "wccp",
-                _,
-            ) => {
-                return Status::Inert("switches a default off");
-            }
-            ("crypto", _) => {
-                // Certificate chains and trust points may follow a `no`.
-                return Status::Inert("tunnel settings");
-            }
-            _ => {
-                return match inert::top(first, second) {
-                    Some(why) => Status::Inert(why),
-                    None => self.unknown(all, place),
-                };
-            }
-        }
-        Status::Modeled
-    }
-
-    /// `clear configure X` of scripts: what was there before is gone.
-    fn clear(&mut self, mut words: Words<'_, 'a>) -> Status {
-        if matches!(words.peek(), Some("config" | "configure" | "conf")) {
-            words.take();
-        }
-        let config = &mut self.config;
-        match words.take() {
-            Some("access-list") => self.clear_lists(words.take()),
-            Some("access-group") => config.access_groups.clear(),
-            Some("object-group") => config.groups.clear(),
-            Some("object") => {
-                config.networks.clear();
-                config.services.clear();
-                config
-                    .nat
-                    .retain(|e| !matches!(e.section, super::super::ast::NatSection::Object(_)));
-            }
-            Some("nat") => {
-                config.nat.clear();
-                config
-                    .legacy_nat
-                    .retain(|e| !matches!(e, LegacyNat::Nat { .. }));
-            }
-            Some("static") => config
-                .legacy_nat
-                .retain(|e| !matches!(e, LegacyNat::Static { .. })),
-            Some("global") => config
-                .legacy_nat
-                .retain(|e| !matches!(e, LegacyNat::Global { .. })),
-            Some("route") => config.routes.clear(),
-            Some("icmp") => config.local.retain(|l| l.what != "icmp"),
-            Some("ssh") => config.local.retain(|l| l.what != "ssh"),
-            Some("telnet") => config.local.retain(|l| l.what != "telnet"),
-            _ => return Status::Inert("left over from a terminal session or script"),
-        }
-        Status::Modeled
-    }
 }
 
-fn same_nat(a: &LegacyNat<'_>, b: &LegacyNat<'_>) -> bool {
-    let mut a = a.clone();
-    let mut b = b.clone();
-    for entry in [&mut a, &mut b] {
-        match entry {
-            LegacyNat::Static { place, .. }
-            | LegacyNat::Nat { place, .. }
-            | LegacyNat::Global { place, .. }
-            | LegacyNat::Opaque(_, place) => *place = Place::default(),
-        }
-    }
-    a == b
-}
-
-fn access_group<'a>(mut words: Words<'_, 'a>, place: Place) -> Option<AccessGroup<'a>> {
+pub(super) fn access_group<'a>(mut words: Words<'_, 'a>, place: Place) -> Option<AccessGroup<'a>> {
     let list = words.take()?;
     let direction = words.take()?;
     let binding = match direction {
@@ -868,7 +577,10 @@ fn access_group<'a>(mut words: Words<'_, 'a>, place: Place) -> Option<AccessGrou
     })
 }
 
-fn service_policy<'a>(mut words: Words<'_, 'a>, place: Place) -> Option<ServicePolicy<'a>> {
+pub(super) fn service_policy<'a>(
+    mut words: Words<'_, 'a>,
+    place: Place,
+) -> Option<ServicePolicy<'a>> {
     let policy = words.take()?;
     let interface = match words.take()? {
         "global" => None,
@@ -883,7 +595,7 @@ fn service_policy<'a>(mut words: Words<'_, 'a>, place: Place) -> Option<ServiceP
 }
 
 /// `fixup protocol X [udp|tcp] [port[-port]]`.
-fn fixup<'a>(mut words: Words<'_, 'a>, place: Place) -> Option<Fixup<'a>> {
+pub(super) fn fixup<'a>(mut words: Words<'_, 'a>, place: Place) -> Option<Fixup<'a>> {
     let name = words.take()?;
     let mut udp = matches!(name, "dns" | "tftp");
     let mut range = None;

@@ -106,3 +106,39 @@ fn cut_files_do_not_panic() {
         }
     }
 }
+
+/// Time to read a large configuration, for a look at it by hand:
+/// `LARGE=FILE cargo test ... -- --nocapture large`.
+#[test]
+fn large_file() {
+    let Ok(path) = std::env::var("LARGE") else {
+        return;
+    };
+    let text = text(Path::new(&path)).unwrap();
+    let source = Source::new("fw.cfg", text);
+    for _ in 0..std::env::var("TIMES").map_or(3, |t| t.parse().unwrap()) {
+        let start = std::time::Instant::now();
+        let parsed = CiscoAsa.parse(Input {
+            fallback_name: "fw",
+            files: &[(SourceId(0), &source)],
+        });
+        let took = start.elapsed();
+        let mut ledger = fw_model::Ledger::new(&source);
+        let start = std::time::Instant::now();
+        let lines = super::super::parse::sections(&source);
+        let split = start.elapsed();
+        let config = super::super::parse::parse(&lines[0], &mut ledger);
+        let read = start.elapsed();
+        let lowered = super::super::lower::lower(&config, SourceId(0), "fw", &mut ledger);
+        println!(
+            "split {split:?} read {:?} lower {:?}",
+            read - split,
+            start.elapsed() - read
+        );
+        drop(lowered);
+        println!(
+            "{took:?} {} rules",
+            parsed.devices[0].filters[0].rules.len()
+        );
+    }
+}

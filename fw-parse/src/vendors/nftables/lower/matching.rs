@@ -260,11 +260,14 @@ impl Lowering<'_> {
     fn compare(
         &mut self,
         scope: &mut Scope<'_>,
-        key: Key,
+        mut key: Key,
         mask: Option<u128>,
         op: Operator,
         right: &Expr,
     ) -> MatchExpr {
+        if let Some(mask) = mask {
+            key.text.push_str(&format!(" & {mask:#x}"));
+        }
         let Ok(field) = key.field.clone() else {
             if let Expr::Named(name) = right
                 && self.set(scope, name).is_none()
@@ -296,15 +299,32 @@ impl Lowering<'_> {
         if field.is_flags() && !matches!(right, Expr::Named(_)) || field == Field::Direction {
             return self.flags(scope, &key, &field, mask, op, right);
         }
-        let found = match right {
-            Expr::Named(name) => self.named(scope, &key, &field, name, op),
-            Expr::Set(elements) => Ok(self.elements(scope, &key, &field, elements)),
-            other => {
+        let equality = matches!(
+            op,
+            Operator::Implicit | Operator::Equal | Operator::NotEqual
+        );
+        let found = match (right, mask) {
+            (Expr::Named(_) | Expr::Set(_), _) if !equality => Err(()),
+            (_, Some(_)) if !equality => Err(()),
+            (Expr::Named(_), Some(_)) => Err(()),
+            (Expr::Named(name), None) => self.named(scope, &key, &field, name),
+            (Expr::Set(elements), None) => Ok(self.elements(scope, &key, &field, elements)),
+            (right, mask) => {
                 let mut collector = Collector::default();
-                collector.add(&field, other);
+                let mut plain = true;
+                match right {
+                    Expr::Set(elements) => {
+                        for element in elements {
+                            plain &= element.stateful.is_none();
+                            collector.add(&field, &element.key);
+                        }
+                    }
+                    other => collector.add(&field, other),
+                }
                 let values = collector.finish();
                 match mask {
-                    Some(mask) => self.masked(scope, &field, mask, &values),
+                    Some(mask) if plain => self.masked(scope, &field, mask, &values),
+                    Some(_) => Err(()),
                     None => self.ordered(scope, &key, &field, op, &values),
                 }
             }
@@ -367,11 +387,11 @@ impl Lowering<'_> {
         if !values.unresolved.is_empty() {
             return Err(());
         }
+        if values.numbers.count() > 256 {
+            return Err(());
+        }
         let mut parts = Vec::new();
-        for &(low, high) in values.numbers.ranges() {
-            if low != high {
-                return Err(());
-            }
+        for low in values.numbers.ranges().iter().flat_map(|r| r.0..=r.1) {
             if low & !mask & field.max() != 0 {
                 continue;
             }
@@ -450,7 +470,6 @@ impl Lowering<'_> {
         key: &Key,
         field: &Field,
         name: &str,
-        _op: Operator,
     ) -> Result<MatchExpr, ()> {
         let Some(at) = self.set(scope, name) else {
             return Ok(self.undefined_set(scope, name));

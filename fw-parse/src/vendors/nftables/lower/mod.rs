@@ -363,16 +363,28 @@ impl<'r> Lowering<'r> {
             ));
         }
         let Some(hook) = &chain.hook else { return };
-        if matches!(hook.hook.as_str(), "ingress" | "egress") && !hook.devices.is_empty() {
+        if !matches!(hook.hook.as_str(), "ingress" | "egress") {
+            return;
+        }
+        let on = if hook.devices.is_empty() {
+            // JSON of some versions leaves the device out.
+            let text = format!("device of the {} hook of chain {}", hook.hook, chain.name);
+            MatchExpr::opaque(
+                ConditionKind::Environment,
+                text.clone(),
+                text,
+                Some(hook.span),
+            )
+        } else {
             let set = Arc::new(InterfaceSet::names(hook.devices.iter().cloned()));
             self.interface_names.extend(hook.devices.iter().cloned());
-            let on = if hook.hook == "ingress" {
+            if hook.hook == "ingress" {
                 MatchExpr::Ingress(set)
             } else {
                 MatchExpr::Egress(set)
-            };
-            rules.push(Rule::new("device", on.negate(), Action::Permit).at(hook.span));
-        }
+            }
+        };
+        rules.push(Rule::new("device", on.negate(), Action::Permit).at(hook.span));
     }
 
     fn table_family(&self, table: usize) -> Option<Family> {

@@ -101,14 +101,14 @@ fn statement(c: &mut Cursor<'_>) -> Option<Statement> {
             Some(Statement::NoTrack)
         }
         "tproxy" | "fwd" | "synproxy" => {
-            let from = c.at;
             c.at += 1;
-            if word == "synproxy" {
+            let target = if word == "synproxy" {
                 synproxy(c)?;
+                String::new()
             } else {
-                diverted(c)?;
-            }
-            Some(Statement::Diverted(c.text_since(from)))
+                diverted(c)?
+            };
+            Some(Statement::Diverted(format!("{word}{target}")))
         }
         "dup" => {
             c.at += 1;
@@ -369,22 +369,24 @@ fn synproxy(c: &mut Cursor<'_>) -> Option<()> {
     Some(())
 }
 
-/// `[ip|ip6] to ADDRESS[:PORT] [device D]`
-fn diverted(c: &mut Cursor<'_>) -> Option<()> {
-    if matches!(c.peek_word(), Some("ip" | "ip6")) {
+/// `[ip|ip6] to ADDRESS[:PORT] [device D]`, in normalized form.
+fn diverted(c: &mut Cursor<'_>) -> Option<String> {
+    let mut text = String::new();
+    if let Some(family @ ("ip" | "ip6")) = c.peek_word() {
         c.at += 1;
+        text.push_str(&format!(" {family}"));
     }
     c.eat_word("to").then_some(())?;
     if !c.peek()?.is(":") {
-        value(c)?;
+        text.push_str(&format!(" to {}", value(c)?));
     }
     if c.eat(":") {
-        value(c)?;
+        text.push_str(&format!(" port {}", value(c)?));
     }
     if c.eat_word("device") {
-        value(c)?;
+        text.push_str(&format!(" device {}", value(c)?));
     }
-    Some(())
+    Some(text)
 }
 
 fn set_update(c: &mut Cursor<'_>) -> Option<Statement> {

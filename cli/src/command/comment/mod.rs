@@ -1,0 +1,159 @@
+//! `comment`: one comment on a pull or merge request, created once and updated
+//! afterwards.
+
+mod forge;
+mod github;
+mod gitlab;
+mod http;
+
+use crate::args::{ColorChoice, Comment, Service};
+use crate::exit::Failure;
+use crate::input;
+use crate::output;
+use crate::render::locate::Links;
+use crate::render::{Page, markdown};
+use forge::{Change, Forge, Trouble};
+use fw_impact::ImpactReport;
+use fw_impact::report::IMPACT_SCHEMA;
+
+/// Runs it.
+///
+/// # Errors
+/// If the report cannot be read, or the service cannot be reached or refuses.
+pub fn run(arguments: &Comment, verbose: bool, color: ColorChoice) -> Result<u8, Failure> {
+    let key = &arguments.key;
+    if key.is_empty()
+        || !key
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    {
+        return Err(Failure::Usage(format!(
+            "--key `{key}` may have letters, digits, `-`, `_` and `.` only"
+        )));
+    }
+    let marker = format!("<!-- fwimpact:{key} -->");
+    let links = Links::from_environment();
+    let page = Page {
+        width: 80,
+        quiet: false,
+        exit_zero: false,
+        links: Some(&links),
+    };
+    let (body, hurt) = body(arguments, page, &marker)?;
+    let change = Change {
+        marker: &marker,
+        body: &body,
+        labels: &arguments.label,
+        hurt,
+    };
+    let service = match arguments.on.or_else(detected) {
+        Some(service) => service,
+        None if arguments.dry_run => {
+            output::print(&body, color)?;
+            return Ok(0);
+        }
+        None => {
+            return Err(Failure::Usage(
+                "no service to comment on: neither GITHUB_REPOSITORY nor CI_PROJECT_ID is set\n  name it with --on, --repository and --number".into(),
+            ));
+        }
+    };
+    let forge: Box<dyn Forge> = match service {
+        Service::Github => Box::new(github::Github::new(arguments)?),
+        Service::Gitlab => Box::new(gitlab::Gitlab::new(arguments)?),
+    };
+    if arguments.dry_run {
+        output::print_error(
+            &format!("would create or update a comment on {}", forge.target()),
+            color,
+        );
+        output::print(&body, color)?;
+        return Ok(0);
+    }
+    match forge.publish(&change) {
+        Ok(done) => {
+            if verbose {
+                output::print_error(&format!("{done} on {}", forge.target()), color);
+            }
+            Ok(0)
+        }
+        Err(Trouble::NoAccess(why)) => {
+            instead(&body, &why, forge.target(), color)?;
+            Ok(0)
+        }
+        Err(Trouble::Failed(why)) => Err(Failure::Io(format!("{}: {why}", forge.target()))),
+    }
+}
+
+/// The service that this runs on.
+fn detected() -> Option<Service> {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+    if set("GITHUB_REPOSITORY") {
+        Some(Service::Github)
+    } else if set("CI_PROJECT_ID") {
+        Some(Service::Gitlab)
+    } else {
+        None
+    }
+}
+
+/// The text, and whether something is wrong.
+fn body(arguments: &Comment, page: Page<'_>, marker: &str) -> Result<(String, bool), Failure> {
+    let path = &arguments.report;
+    if let Some(failed) = &arguments.failed
+        && path != "-"
+        && !std::fs::metadata(path).is_ok_and(|m| m.len() > 0)
+    {
+        let said = input::text_file(failed)?;
+        return Ok((failure(marker, &said.text), true));
+    }
+    let source = if path == "-" {
+        std::io::read_to_string(std::io::stdin())
+            .map_err(|e| Failure::io("read", "standard input", &e))?
+    } else {
+        input::text_file(path)?.text
+    };
+    let report: ImpactReport = serde_json::from_str(&source)
+        .map_err(|e| Failure::Input(format!("{path} is no impact report: {e}")))?;
+    if report.schema != IMPACT_SCHEMA {
+        return Err(Failure::Input(format!(
+            "{path} is of the form `{}`, not `{IMPACT_SCHEMA}`",
+            report.schema
+        )));
+    }
+    let text = markdown::comment(&report, page, Some(marker), markdown::LIMIT);
+    Ok((text, report.exit_code != 0))
+}
+
+/// The comment where the check could not be carried out: never a green one.
+fn failure(marker: &str, said: &str) -> String {
+    const SHOWN: usize = 20_000;
+    let text: String = said.trim().chars().take(SHOWN).collect();
+    let text = if text.is_empty() {
+        "there is no message".to_owned()
+    } else {
+        text
+    };
+    format!(
+        "{marker}\n### ⛔ fwimpact: the change could not be checked\n\nNothing is known about the declared flows.\n\n{}",
+        markdown::block("text", &text)
+    )
+}
+
+/// Where commenting is not allowed, the summary of the step tells.
+fn instead(body: &str, why: &str, target: &str, color: ColorChoice) -> Result<(), Failure> {
+    let written = output::step_summary(|room| body.chars().take(room).collect())?;
+    let place = if written {
+        "the step summary"
+    } else {
+        output::print(body, color)?;
+        "standard output"
+    };
+    output::print_error(
+        &format!(
+            "no write access to {target} ({why}), as for a pull request from a fork: the report is in {place} instead"
+        ),
+        color,
+    );
+    Ok(())
+}

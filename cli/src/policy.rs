@@ -1,0 +1,168 @@
+//! From where the files are read that decide what is reported.
+//!
+//! A change must not be judged by flows, approvals or assumptions that it
+//! brings along itself. Where a base revision is known these files are read
+//! from it, and a difference is a finding.
+
+use crate::exit::Failure;
+use crate::input::git::{self, Tree};
+use crate::input::read::{self, Entry};
+use fw_impact::report::{ChangeSeverity, Finding};
+use fw_model::Source;
+use std::path::Path;
+
+/// The base revision, if there is one, and what was found out.
+#[derive(Default)]
+pub struct Policy {
+    base: Option<String>,
+    /// One finding a file that the change edits.
+    pub findings: Vec<Finding>,
+}
+
+impl Policy {
+    /// Files are read from the folder as they are.
+    pub fn here() -> Self {
+        Self::default()
+    }
+
+    /// `here`, `git:REV`, or, if nothing is said, the merge base of the
+    /// pull or merge request that this runs for.
+    ///
+    /// # Errors
+    /// If the revision cannot be found.
+    pub fn new(option: Option<&str>) -> Result<Self, Failure> {
+        let base = match option {
+            Some("here") => None,
+            Some(text) => match text.strip_prefix("git:").map(|r| r.trim_end_matches(':')) {
+                Some(revision) if !revision.is_empty() && !revision.starts_with('-') => {
+                    Some(git::commit(revision)?)
+                }
+                _ => {
+                    return Err(Failure::Usage(format!(
+                        "--policy-from `{text}` is no revision\n  write it as git:REV, or `here` for the files as they are"
+                    )));
+                }
+            },
+            None => requested()?,
+        };
+        Ok(Self {
+            base,
+            findings: Vec::new(),
+        })
+    }
+
+    /// The base revision.
+    pub fn base(&self) -> Option<&str> {
+        self.base.as_deref()
+    }
+
+    /// Reads a file that decides what is reported.
+    ///
+    /// # Errors
+    /// If it cannot be read or holds no text.
+    pub fn read(&mut self, path: &str) -> Result<Source, Failure> {
+        match self.judged(path, true)? {
+            Some(text) => Ok(text),
+            None => crate::input::text_file(path),
+        }
+    }
+
+    /// The same for a file that need not exist.
+    ///
+    /// # Errors
+    /// If it cannot be read or holds no text.
+    pub fn read_if_there(&mut self, path: &str) -> Result<Option<Source>, Failure> {
+        if let Some(source) = self.judged(path, true)? {
+            return Ok(Some(source));
+        }
+        if Path::new(path).is_file() {
+            return crate::input::text_file(path).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Reads a file as it is; an edit is a finding all the same.
+    ///
+    /// # Errors
+    /// If it cannot be read or holds no text.
+    pub fn read_here(&mut self, path: &str) -> Result<Source, Failure> {
+        self.judged(path, false)?;
+        crate::input::text_file(path)
+    }
+
+    /// The file at the base revision, if it is there.
+    fn judged(&mut self, path: &str, from_base: bool) -> Result<Option<Source>, Failure> {
+        let Some(base) = self.base.clone() else {
+            return Ok(None);
+        };
+        // Files from outside the repository are no part of the change.
+        if Path::new(path).is_absolute() || path == "-" {
+            return Ok(None);
+        }
+        let tree = Tree {
+            revision: base.clone(),
+            path: path.trim_start_matches("./").to_owned(),
+        };
+        let there = match tree.entry() {
+            Ok(Entry::File(bytes)) => Some(bytes),
+            Ok(Entry::Folder(_)) | Err(_) => None,
+        };
+        let here = read::file(path).ok();
+        let short: String = base.chars().take(12).collect();
+        let message = match (&there, &here) {
+            (None, None) => return Ok(None),
+            (None, Some(_)) => format!(
+                "`{path}` is not in the base revision {short}; it is read as this change has it"
+            ),
+            (Some(_), None) => {
+                format!("this change removes `{path}`; it is read from the base revision {short}")
+            }
+            (Some(old), Some(new)) if old != new => {
+                if from_base {
+                    format!(
+                        "this change edits `{path}`; it is judged by the one of the base revision {short}"
+                    )
+                } else {
+                    format!("this change edits `{path}`")
+                }
+            }
+            _ => String::new(),
+        };
+        if !message.is_empty() {
+            self.findings.push(Finding {
+                code: "policy-file-changed".into(),
+                severity: ChangeSeverity::High,
+                message,
+                flow: None,
+                file: Some(path.to_owned()),
+                line: None,
+            });
+        }
+        let Some(bytes) = there else {
+            return Ok(None);
+        };
+        match fw_parse::decode(&bytes) {
+            Ok(text) => Ok(Some(Source::new(path, text))),
+            Err(fw_parse::NotText::Empty) => Ok(Some(Source::new(path, String::new()))),
+            Err(why) => Err(Failure::Input(format!("{tree} is no text: {why}"))),
+        }
+    }
+}
+
+/// The merge base of the request that this runs for.
+fn requested() -> Result<Option<String>, Failure> {
+    let get = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    let found = if let Some(base) = get("CI_MERGE_REQUEST_DIFF_BASE_SHA") {
+        git::commit(&base)
+    } else if let Some(base) = get("GITHUB_BASE_REF") {
+        git::merge_base(&format!("origin/{base}"))
+    } else {
+        return Ok(None);
+    };
+    found.map(Some).map_err(|failure| {
+        Failure::Io(format!(
+            "the base of this request cannot be found\n  {}\n  check out its whole history (fetch-depth: 0), or say --policy-from git:REV or --policy-from here",
+            failure.render()
+        ))
+    })
+}

@@ -1,0 +1,546 @@
+//! The comment on a change.
+
+use super::super::Page;
+use super::super::words::{
+    self, Tone, change, count, devices, is_told, packet, packets, port_of, sign, worst_first,
+};
+use super::paper::{Paper, block, code, escape, fit, line};
+use fw_impact::ImpactReport;
+use fw_impact::report::{
+    Certainty, Decision, EditKind, Exposure, FlowReport, FlowVerdict, Impact, LineCoverage, Region,
+    Verdict,
+};
+
+/// Characters that a comment on GitHub may have. GitLab takes more.
+pub const LIMIT: usize = 65_536;
+
+/// Kept for the last lines.
+const RESERVED: usize = 2_000;
+/// The table may not fill the whole comment.
+const TABLE_SHARE: usize = 2;
+/// Lines of configurations are cut here.
+const TEXT: usize = 300;
+/// Regions, edits and rules that a flow tells.
+const REGIONS: usize = 8;
+const EDITS: usize = 8;
+const RULES: usize = 2;
+
+/// The comment; `marker` is hidden in its first line. At most `limit`
+/// characters.
+pub fn comment(
+    report: &ImpactReport,
+    page: Page<'_>,
+    marker: Option<&str>,
+    limit: usize,
+) -> String {
+    let mut paper = Paper::new(limit, RESERVED);
+    if let Some(marker) = marker {
+        paper.add(&format!("{marker}\n"));
+    }
+    title(&mut paper, report);
+    let told = worst_first(report);
+    let mut cut: Vec<String> = Vec::new();
+    if !page.quiet {
+        table(&mut paper, page, &told, &mut cut);
+        let mut missing = 0;
+        for flow in &told {
+            // After one that does not fit, a smaller one would be out of turn.
+            if missing > 0 || !paper.add(&details(page, flow)) {
+                missing += 1;
+            }
+        }
+        if missing > 0 {
+            cut.push(count(missing, "flow") + " without details");
+        }
+        exposure(
+            &mut paper,
+            page,
+            "Opened outside the declared flows",
+            &report.exposure,
+            &mut cut,
+        );
+        exposure(
+            &mut paper,
+            page,
+            "Closed outside the declared flows",
+            &report.closed,
+            &mut cut,
+        );
+        findings(&mut paper, page, report, &mut cut);
+        unchanged(&mut paper, report);
+        remarks(&mut paper, page, report, &mut cut);
+    }
+    paper.finish(&footer(report, page, &cut))
+}
+
+fn title(paper: &mut Paper, report: &ImpactReport) {
+    let mark = match report.verdict {
+        Verdict::Blocked | Verdict::PartlyBlocked => "❌",
+        Verdict::Undecided => "❓",
+        Verdict::Exposure | Verdict::Changed => "⚠️",
+        Verdict::None => "✅",
+    };
+    paper.add(&format!(
+        "### {mark} fwimpact: {}\n\n",
+        escape(&words::told_in_short(report))
+    ));
+    let names = devices(&report.inputs);
+    let devices: Vec<&str> = names.split(", ").filter(|d| !d.is_empty()).collect();
+    let shown: Vec<String> = devices.iter().take(10).map(|d| code(d)).collect();
+    if !shown.is_empty() {
+        let more = match devices.len() - shown.len() {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        paper.add(&format!("{}{more}\n\n", shown.join(", ")));
+    }
+}
+
+/// The words of the verdict on a flow.
+fn verdict(flow: &FlowReport) -> String {
+    let (tone, mark, said) = sign(flow);
+    let sign = match tone {
+        Tone::Bad => "❌",
+        Tone::Doubt if mark == "?" => "❓",
+        Tone::Doubt => "⚠️",
+        Tone::Good => "✅",
+    };
+    let said = if said.is_empty() {
+        flow.impact.as_str().replace('-', " ")
+    } else {
+        said.to_owned()
+    };
+    format!("{sign} {said}")
+}
+
+/// What a row of the table says about the cause.
+fn cause(page: Page<'_>, flow: &FlowReport) -> String {
+    if let Some(first) = flow.caused_by.first() {
+        let more = match flow.caused_by.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        return format!(
+            "{} {}{more}",
+            line(page, Some(&first.file), Some(first.line)),
+            words::edit(first.edit)
+        );
+    }
+    if let Some(first) = flow.changes.first() {
+        return line(page, first.file.as_deref(), first.line);
+    }
+    if let Some(first) = flow.reasons.first() {
+        return line(page, first.file.as_deref(), first.line);
+    }
+    flow.decided_by
+        .after
+        .first()
+        .map(|d| line(page, d.file.as_deref(), d.line))
+        .unwrap_or_default()
+}
+
+fn table(paper: &mut Paper, page: Page<'_>, told: &[&FlowReport], cut: &mut Vec<String>) {
+    if told.is_empty() {
+        return;
+    }
+    paper.add("| Flow | Service | Verdict | Cause |\n|---|---|---|---|\n");
+    let floor = paper.left() / TABLE_SHARE;
+    let mut rows = 0;
+    for flow in told {
+        let row = format!(
+            "| {} | {}{} | {} | {} |\n",
+            code(&flow.id),
+            code(&flow.service),
+            escape(&port_of(flow)),
+            verdict(flow),
+            cause(page, flow)
+        );
+        if paper.left().saturating_sub(row.chars().count()) < floor || !paper.add(&row) {
+            break;
+        }
+        rows += 1;
+    }
+    if rows < told.len() {
+        cut.push(count(told.len() - rows, "flow") + " not in the table");
+    }
+    paper.add("\n");
+}
+
+fn details(page: Page<'_>, flow: &FlowReport) -> String {
+    let mut out = format!(
+        "<details><summary>{}: {}</summary>\n\n",
+        html_code(&flow.id),
+        verdict(flow)
+    );
+    out.push_str(&format!(
+        "{}, {} to {}",
+        code(&flow.service),
+        code(&flow.from),
+        code(&flow.to)
+    ));
+    for (label, value) in [("owner", &flow.owner), ("ticket", &flow.ticket)] {
+        if let Some(value) = value {
+            out.push_str(&format!(", {label} {}", code(value)));
+        }
+    }
+    out.push_str(&format!(
+        ": **{}** before, **{}** after.\n\n",
+        flow.before.as_str(),
+        flow.after.as_str()
+    ));
+    if let Some(parent) = &flow.companion_of {
+        out.push_str(&format!("{} depends on it.\n\n", code(parent)));
+    }
+    for one in &flow.changes {
+        out.push_str(&format!(
+            "- **{}** {} {}\n",
+            one.severity.as_str(),
+            escape(change(one).split("   ").next().unwrap_or_default()),
+            line(page, one.file.as_deref(), one.line)
+        ));
+    }
+    edits(page, flow, &mut out);
+    for reason in flow.reasons.iter().take(RULES) {
+        out.push_str(&format!(
+            "\n{} {}\n",
+            line(page, reason.file.as_deref(), reason.line),
+            escape(&reason.text)
+        ));
+        if let Some(text) = &reason.line_text {
+            out.push_str(&block("", &fit(text, TEXT)));
+        }
+    }
+    out.push('\n');
+    for (label, list) in [
+        ("lost", &flow.lost),
+        ("gained", &flow.gained),
+        ("undecided", &flow.undecided),
+    ] {
+        regions(label, list, &mut out);
+    }
+    if flow.impact != Impact::Changed {
+        out.push_str(&decisions("before", page, &flow.decided_by.before));
+        out.push_str(&decisions("after", page, &flow.decided_by.after));
+    }
+    if let Some(witness) = &flow.witness {
+        let what = match flow.impact {
+            Impact::Opened | Impact::PartlyOpened => "passes now",
+            Impact::Undecided => "cannot be decided",
+            _ => "is lost",
+        };
+        out.push_str(&format!(
+            "- for example {} {what}\n",
+            code(&packet(witness))
+        ));
+    }
+    if let Some(passing) = &flow.passing {
+        out.push_str(&format!("- {} still passes\n", code(&packet(passing))));
+    }
+    let codes: Vec<String> = flow.assumptions.iter().map(|a| code(&a.code)).collect();
+    if !codes.is_empty() {
+        out.push_str(&format!("- rests on {}\n", codes.join(", ")));
+    }
+    out.push_str("\n</details>\n\n");
+    out
+}
+
+/// The edits that cause it, as a diff.
+fn edits(page: Page<'_>, flow: &FlowReport, out: &mut String) {
+    if flow.caused_by.is_empty() {
+        return;
+    }
+    out.push_str("\nCaused by");
+    for (n, cause) in flow.caused_by.iter().take(EDITS).enumerate() {
+        out.push_str(if n == 0 { " " } else { ", " });
+        out.push_str(&line(page, Some(&cause.file), Some(cause.line)));
+        if let Some(context) = &cause.context {
+            out.push_str(&format!(
+                " (in {})",
+                escape(context.trim_start_matches("in "))
+            ));
+        }
+    }
+    if flow.caused_by.len() > EDITS {
+        out.push_str(&format!(
+            " and {}",
+            count(flow.caused_by.len() - EDITS, "more edit")
+        ));
+    }
+    let lines: Vec<String> = flow
+        .caused_by
+        .iter()
+        .take(EDITS)
+        .map(|c| {
+            let mark = match c.edit {
+                EditKind::Removed => '-',
+                EditKind::Added => '+',
+            };
+            format!("{mark}{}", fit(c.text.trim_end(), TEXT))
+        })
+        .collect();
+    out.push('\n');
+    out.push_str(&block("diff", &lines.join("\n")));
+}
+
+fn regions(label: &str, list: &[Region], out: &mut String) {
+    for r in list.iter().take(REGIONS) {
+        out.push_str(&format!("- {label} {}\n", code(&packets(r))));
+    }
+    if list.len() > REGIONS {
+        out.push_str(&format!(
+            "- {label}: {}\n",
+            count(list.len() - REGIONS, "more region")
+        ));
+    }
+}
+
+fn decisions(label: &str, page: Page<'_>, list: &[Decision]) -> String {
+    let mut out = String::new();
+    for d in list.iter().take(RULES) {
+        let at = if d.line.is_some() {
+            format!(" at {}", line(page, d.file.as_deref(), d.line))
+        } else {
+            String::new()
+        };
+        out.push_str(&format!(
+            "- {label}: **{}** by {}{at}",
+            escape(&d.action),
+            code(&words::rule(d))
+        ));
+        if let Some(text) = &d.text {
+            out.push_str(&format!(": {}", code(&fit(text.trim(), TEXT))));
+        }
+        out.push('\n');
+    }
+    if list.len() > RULES {
+        out.push_str(&format!(
+            "- {label}: {}\n",
+            count(list.len() - RULES, "more rule")
+        ));
+    }
+    out
+}
+
+fn exposure(
+    paper: &mut Paper,
+    page: Page<'_>,
+    what: &str,
+    list: &[Exposure],
+    cut: &mut Vec<String>,
+) {
+    if list.is_empty() {
+        return;
+    }
+    let open = format!(
+        "<details><summary>{what}: {}</summary>\n\n",
+        count(list.len(), "region")
+    );
+    let close = "\n</details>\n\n";
+    let mut body = String::new();
+    let mut shown = 0;
+    let fixed = open.chars().count() + close.len();
+    for entry in list {
+        let possible = if entry.certainty == Certainty::Possible {
+            " possibly"
+        } else {
+            ""
+        };
+        let path = entry
+            .path
+            .as_ref()
+            .map_or_else(String::new, |p| format!(" {}", escape(p)));
+        let mut item = format!(
+            "- {}{possible} on {}{path}\n",
+            code(&packets(&entry.region)),
+            code(&entry.device)
+        );
+        for d in entry.decided_by.after.iter().take(1) {
+            item.push_str(&format!(
+                "  - {} by {} {}\n",
+                escape(&d.action),
+                code(&words::rule(d)),
+                line(page, d.file.as_deref(), d.line)
+            ));
+        }
+        if fixed + body.chars().count() + item.chars().count() > paper.left() {
+            break;
+        }
+        body.push_str(&item);
+        shown += 1;
+    }
+    if shown < list.len() {
+        cut.push(format!(
+            "{} of \"{}\"",
+            count(list.len() - shown, "region"),
+            what.to_lowercase()
+        ));
+    }
+    if shown > 0 {
+        paper.add(&format!("{open}{body}{close}"));
+    }
+}
+
+fn findings(paper: &mut Paper, page: Page<'_>, report: &ImpactReport, cut: &mut Vec<String>) {
+    let mut missing = 0;
+    for finding in &report.findings {
+        let item = format!(
+            "- **{}** {} {}\n",
+            escape(&finding.code),
+            escape(&finding.message),
+            line(page, finding.file.as_deref(), finding.line)
+        );
+        if missing > 0 || !paper.add(&item) {
+            missing += 1;
+        }
+    }
+    if missing > 0 {
+        cut.push(count(missing, "finding"));
+    }
+    if !report.findings.is_empty() {
+        paper.add("\n");
+    }
+}
+
+fn unchanged(paper: &mut Paper, report: &ImpactReport) {
+    const NAMES: usize = 12;
+    let same: Vec<&FlowReport> = report
+        .flows
+        .iter()
+        .filter(|f| !is_told(f) && f.companion_of.is_none())
+        .collect();
+    let open = same
+        .iter()
+        .filter(|f| f.after == FlowVerdict::Undecided)
+        .count();
+    if same.is_empty() {
+        return;
+    }
+    let names: Vec<String> = same.iter().take(NAMES).map(|f| code(&f.id)).collect();
+    let more = match same.len().saturating_sub(NAMES) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let doubt = match open {
+        0 => String::new(),
+        n => format!(" ({n} undecided before and after)"),
+    };
+    paper.add(&format!("Unchanged: {}{more}{doubt}\n\n", names.join(", ")));
+}
+
+fn remarks(paper: &mut Paper, page: Page<'_>, report: &ImpactReport, cut: &mut Vec<String>) {
+    let mut list = report.assumptions.clone();
+    list.extend(
+        report
+            .flows
+            .iter()
+            .flat_map(|f| f.assumptions.iter().cloned()),
+    );
+    list.sort();
+    list.dedup_by(|a, b| a.code == b.code && a.text == b.text && a.device == b.device);
+    let grave: Vec<_> = report
+        .diagnostics
+        .iter()
+        .filter(|d| d.severity != "note")
+        .collect();
+    for (what, items) in [
+        (
+            "Assumptions",
+            list.iter()
+                .map(|a| {
+                    format!(
+                        "- {} {} {}\n",
+                        code(&a.code),
+                        escape(&a.text),
+                        line(page, a.file.as_deref(), a.line)
+                    )
+                })
+                .collect::<Vec<_>>(),
+        ),
+        (
+            "Remarks on the inputs",
+            grave
+                .iter()
+                .map(|d| {
+                    format!(
+                        "- {} {} {}\n",
+                        code(&d.code),
+                        escape(&d.message),
+                        line(page, d.file.as_deref(), d.line)
+                    )
+                })
+                .collect(),
+        ),
+    ] {
+        if items.is_empty() {
+            continue;
+        }
+        let open = format!("<details><summary>{what}: {}</summary>\n\n", items.len());
+        let close = "\n</details>\n\n";
+        let room = paper
+            .left()
+            .saturating_sub(open.chars().count() + close.len());
+        let mut body = String::new();
+        let mut used = 0;
+        let mut shown = 0;
+        for item in &items {
+            used += item.chars().count();
+            if used > room {
+                break;
+            }
+            body.push_str(item);
+            shown += 1;
+        }
+        if shown < items.len() {
+            cut.push(format!("{} {}", items.len() - shown, what.to_lowercase()));
+        }
+        if shown > 0 {
+            paper.add(&format!("{open}{body}{close}"));
+        }
+    }
+}
+
+fn footer(report: &ImpactReport, page: Page<'_>, cut: &[String]) -> String {
+    let side = |c: LineCoverage| format!("{} of {}", c.modeled + c.inert, c.lines);
+    let coverage = &report.coverage;
+    let mut out = format!(
+        "Understood {} lines before, {} after",
+        side(coverage.before),
+        side(coverage.after)
+    );
+    let assumed = report.assumptions.len()
+        + report
+            .flows
+            .iter()
+            .map(|f| f.assumptions.len())
+            .sum::<usize>();
+    if assumed == 0 {
+        out.push_str("; no assumptions");
+    }
+    if let Some(at) = &report.judged_at {
+        out.push_str(&format!("; schedules judged at {}", escape(at)));
+    }
+    out.push_str(".\n");
+    if !cut.is_empty() {
+        out.push_str(&format!("**Left out for length:** {}", cut.join(", ")));
+        match page.links.and_then(|l| l.run.as_deref()) {
+            Some(run) => out.push_str(&format!("; [the run]({run}) has all of it.\n")),
+            None => out.push_str("; the JSON report has all of it.\n"),
+        }
+    }
+    let exit = if page.exit_zero && report.exit_code >= 10 {
+        format!("exit 0 (`--exit-zero`; {} otherwise)", report.exit_code)
+    } else {
+        format!("exit {}", report.exit_code)
+    };
+    out.push_str(&format!(
+        "\n<sub>{} {}, {exit}</sub>\n",
+        escape(&report.tool.name),
+        escape(&report.tool.version)
+    ));
+    out
+}
+
+/// Code within an HTML element, where markdown is not read.
+fn html_code(text: &str) -> String {
+    format!("<code>{}</code>", super::super::xml::escape(text))
+}

@@ -1,0 +1,247 @@
+//! Words for the things of a report that several formats share.
+
+use fw_impact::ImpactReport;
+use fw_impact::report::{
+    Change, Decision, EditKind, FlowReport, Impact, InputFile, Region, Verdict, WitnessPacket,
+};
+
+/// `1 flow`, `2 flows`.
+pub use super::text::layout::{count, place};
+
+/// How something is to be looked at; colour follows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tone {
+    /// Traffic is lost, or passes that must not.
+    Bad,
+    /// Undecided, or treated differently.
+    Doubt,
+    /// As it should be.
+    Good,
+}
+
+/// The verdict with its mark.
+pub const fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Blocked => "✗ BLOCKED",
+        Verdict::PartlyBlocked => "◐ PARTLY BLOCKED",
+        Verdict::Undecided => "? UNDECIDED",
+        Verdict::Exposure => "+ EXPOSURE",
+        Verdict::Changed => "! CHANGED",
+        Verdict::None => "✓ OK",
+    }
+}
+
+/// `1 of 6 flows blocked, 1 changed`
+pub fn told_in_short(report: &ImpactReport) -> String {
+    let s = report.summary;
+    let mut parts = Vec::new();
+    let mut say = |n: usize, what: &str| {
+        if n == 0 {
+            return;
+        }
+        parts.push(if parts.is_empty() {
+            format!("{n} of {} {what}", count(s.flows, "flow"))
+        } else {
+            format!("{n} {what}")
+        });
+    };
+    let forbidden = report
+        .flows
+        .iter()
+        .filter(|f| f.expect == "deny" && f.exit_code == 14)
+        .count();
+    say(s.blocked, "blocked");
+    say(forbidden, "open against `expect: deny`");
+    say(s.partly_blocked, "partly blocked");
+    say(s.undecided, "undecided");
+    say(s.changed, "changed");
+    say(s.opened.saturating_sub(forbidden), "opened");
+    if parts.is_empty() {
+        parts.push(match s.flows {
+            0 => "no flow is declared".into(),
+            1 => "the declared flow is not hurt".into(),
+            n => format!("none of {n} flows is hurt"),
+        });
+    }
+    if !report.exposure.is_empty() {
+        parts.push(count(report.exposure.len(), "opening") + " not declared");
+    }
+    parts.join(", ")
+}
+
+/// The flows that have something to tell, the worst ones first.
+pub fn worst_first(report: &ImpactReport) -> Vec<&FlowReport> {
+    let mut flows: Vec<&FlowReport> = report.flows.iter().filter(|f| is_told(f)).collect();
+    flows.sort_by_key(|f| (std::cmp::Reverse(f.exit_code), rank(f.impact)));
+    flows
+}
+
+/// True if a flow gets a block of its own.
+pub fn is_told(flow: &FlowReport) -> bool {
+    flow.impact != Impact::None || flow.exit_code != 0
+}
+
+const fn rank(impact: Impact) -> u8 {
+    match impact {
+        Impact::Blocked => 0,
+        Impact::Mixed => 1,
+        Impact::PartlyBlocked => 2,
+        Impact::Undecided => 3,
+        Impact::Changed => 4,
+        Impact::PartlyOpened => 5,
+        Impact::Opened => 6,
+        Impact::None => 7,
+    }
+}
+
+/// The tone, the mark and the words that stand with a flow.
+pub fn sign(flow: &FlowReport) -> (Tone, &'static str, &'static str) {
+    let deny = flow.expect == "deny";
+    match flow.impact {
+        Impact::Opened if deny => (Tone::Bad, "✗", "passes now, which must not be"),
+        Impact::PartlyOpened if deny => (Tone::Bad, "✗", "passes partly now, which must not be"),
+        Impact::Mixed if deny => (Tone::Bad, "✗", "other parts pass now, which must not be"),
+        Impact::Blocked if deny => (Tone::Good, "✓", "is closed now, as it must be"),
+        Impact::PartlyBlocked if deny => (Tone::Good, "✓", "is partly closed now"),
+        Impact::Blocked => (Tone::Bad, "✗", ""),
+        Impact::PartlyBlocked => (Tone::Bad, "◐", ""),
+        Impact::Mixed => (Tone::Bad, "◐", "some is lost, some is gained"),
+        Impact::Undecided => (Tone::Doubt, "?", "cannot be decided"),
+        Impact::Changed => (Tone::Doubt, "!", "passes, treated differently"),
+        Impact::Opened => (Tone::Good, "+", "passes now"),
+        Impact::PartlyOpened => (Tone::Good, "+", "passes partly now"),
+        Impact::None if deny => (Tone::Bad, "✗", "passes before and after, which must not be"),
+        Impact::None => (Tone::Bad, "✗", "does not pass, neither before nor after"),
+    }
+}
+
+/// The protocol and port, where the name of the service does not say.
+pub fn port_of(flow: &FlowReport) -> String {
+    if flow.service.contains('/') {
+        return String::new();
+    }
+    let region = flow
+        .lost
+        .first()
+        .or_else(|| flow.gained.first())
+        .or_else(|| flow.undecided.first());
+    if let Some(region) = region {
+        return match &region.dst_port {
+            Some(port) => format!(" {}/{port}", region.proto),
+            None => format!(" {}", region.proto),
+        };
+    }
+    match flow.witness.as_ref().and_then(|w| w.dst_port) {
+        Some(port) => format!(
+            " {}/{port}",
+            flow.witness.as_ref().map_or("", |w| w.proto.as_str())
+        ),
+        None => String::new(),
+    }
+}
+
+/// `edge (cisco-asa), core (juniper-srx)`
+pub fn devices(inputs: &[InputFile]) -> String {
+    let mut out: Vec<String> = Vec::new();
+    for input in inputs {
+        let text = format!("{} ({})", input.device, input.vendor);
+        if !out.contains(&text) {
+            out.push(text);
+        }
+    }
+    out.join(", ")
+}
+
+/// `removed` or `added`.
+pub const fn edit(kind: EditKind) -> &'static str {
+    match kind {
+        EditKind::Removed => "removed",
+        EditKind::Added => "added",
+    }
+}
+
+/// `10.0.0.0/8 -> 192.0.2.1   tcp/6001`
+pub fn region(region: &Region) -> String {
+    let mut out = format!("{} -> {}   {}", region.src, region.dst, region.proto);
+    if let Some(port) = &region.dst_port
+        && port != "any"
+    {
+        out.push('/');
+        out.push_str(port);
+    }
+    if let Some(icmp) = &region.icmp {
+        out.push_str(" type ");
+        out.push_str(icmp);
+    }
+    if let Some(ports) = &region.src_port {
+        out.push_str(" from ports ");
+        out.push_str(ports);
+    }
+    out
+}
+
+/// `session-timeout 3600s -> 300s, below 2 x keepalive   edge.cfg:90`
+pub fn change(change: &Change) -> String {
+    let mut out = format!(
+        "{} {} -> {}",
+        change.kind.replace('-', " "),
+        value(&change.kind, &change.before),
+        value(&change.kind, &change.after)
+    );
+    if let Some(note) = &change.note {
+        out.push_str(", ");
+        out.push_str(note);
+    }
+    if let (Some(_), Some(_)) = (&change.file, change.line) {
+        out.push_str("   ");
+        out.push_str(&place(change.file.as_deref(), change.line));
+    }
+    out
+}
+
+/// Seconds of a timeout as hours, minutes and seconds.
+fn value(kind: &str, text: &str) -> String {
+    let seconds = text.strip_suffix('s').and_then(|t| t.parse::<u64>().ok());
+    match seconds {
+        Some(s) if kind == "session-timeout" => {
+            format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// `203.0.113.9:49152 -> 192.0.2.11:210 tcp`
+pub fn packet(packet: &WitnessPacket) -> String {
+    let end = |address: &str, port: Option<u16>| match port {
+        Some(port) if address.contains(':') => format!("[{address}]:{port}"),
+        Some(port) => format!("{address}:{port}"),
+        None => address.to_owned(),
+    };
+    let mut out = format!(
+        "{} -> {} {}",
+        end(&packet.src, packet.src_port),
+        end(&packet.dst, packet.dst_port),
+        packet.proto
+    );
+    if let Some(kind) = packet.icmp_type {
+        out.push_str(&format!(" type {kind}"));
+    }
+    if let Some(code) = packet.icmp_code {
+        out.push_str(&format!(" code {code}"));
+    }
+    out
+}
+
+/// The same as [`region`] within a sentence or a cell.
+pub fn packets(one: &Region) -> String {
+    region(one).replace("   ", " ")
+}
+
+/// `OUT_IN 4`
+pub fn rule(decision: &Decision) -> String {
+    if decision.filter.is_empty() {
+        decision.rule.clone()
+    } else {
+        format!("{} {}", decision.filter, decision.rule)
+    }
+}

@@ -1,0 +1,178 @@
+//! Where a change can make a difference at all.
+//!
+//! A packet that meets no rule that differs, on a device that routes it as
+//! before, is treated as before. So what a rule that differs may match, in
+//! the words of packets as they enter the device, is all that has to be
+//! followed on both sides: cost follows the change, not the policy.
+
+use crate::align::{Gap, gaps};
+use crate::exposure::{moved_addresses, same_pipeline, seeds};
+use crate::graph::piece::field;
+use crate::graph::{Disposition, Outcome, Side};
+use crate::packet_set::Product;
+use crate::packet_set::product::Dim;
+use fw_model::service::{PORT_MAX, SERVICE_MAX};
+use fw_model::{Device, Family, IntervalSet, TreatmentRule};
+use std::sync::Arc;
+
+/// What differs between two versions of a device.
+pub struct DeviceChange {
+    /// Its position after the change.
+    pub after: usize,
+    /// Rules without a partner.
+    pub gaps: Vec<Gap>,
+    /// The stages differ: everything may.
+    pub everywhere: bool,
+    /// Addresses that are routed differently, for IPv4 and IPv6.
+    pub moved: [IntervalSet; 2],
+    /// What rules without a partner may match: before, after; for IPv4 and
+    /// IPv6.
+    pub seeds: [[Vec<Product>; 2]; 2],
+    /// Permitted packets may be treated differently, or their replies judged
+    /// differently.
+    pub treatments: bool,
+}
+
+/// What differs between two sides, a device.
+#[derive(Default)]
+pub struct Locality {
+    /// In the order of the before side's devices; `None` for a device that is
+    /// gone.
+    pub devices: Vec<Option<DeviceChange>>,
+    /// Devices, links or places of hosts differ.
+    topology: bool,
+}
+
+impl Locality {
+    /// Finds what differs between two sides.
+    #[must_use]
+    pub fn new(before: &Side<'_>, after: &Side<'_>) -> Self {
+        let names = |side: &Side<'_>| -> Vec<String> {
+            side.devices.iter().map(|d| d.device.name.clone()).collect()
+        };
+        let topology = names(before) != names(after)
+            || before.snapshot.links != after.snapshot.links
+            || before.snapshot.networks != after.snapshot.networks;
+        let devices = before
+            .devices
+            .iter()
+            .map(|old| {
+                let number = after
+                    .devices
+                    .iter()
+                    .position(|d| d.device.name == old.device.name)?;
+                let new = after.devices.get(number)?;
+                let (o, n) = (old.device, new.device);
+                let gaps = gaps(o, n);
+                Some(DeviceChange {
+                    after: number,
+                    everywhere: !same_pipeline(o, n),
+                    moved: [Family::V4, Family::V6].map(|family| moved_addresses(family, old, new)),
+                    seeds: [Family::V4, Family::V6]
+                        .map(|family| seeds(before, family, o, n, &gaps)),
+                    treatments: treatments_differ(o, n)
+                        || o.automatic_replies != n.automatic_replies
+                        || o.tracks_connections != n.tracks_connections,
+                    gaps,
+                })
+            })
+            .collect();
+        Self { devices, topology }
+    }
+
+    /// What differs on a device of the before side.
+    #[must_use]
+    pub fn device(&self, before: usize) -> Option<&DeviceChange> {
+        self.devices.get(before)?.as_ref()
+    }
+
+    /// True if what became of these packets before the change is certainly
+    /// what becomes of them after it, replies and treatments included.
+    #[must_use]
+    pub fn unchanged(&self, side: &Side<'_>, outcome: &Outcome) -> bool {
+        if self.topology
+            || self
+                .devices
+                .iter()
+                .flatten()
+                .any(|d| d.moved.iter().any(|m| !m.is_empty()))
+            || outcome.disposition == Disposition::Exhausted
+        {
+            return false;
+        }
+        let family = outcome.piece.family;
+        outcome.crossings.iter().all(|crossing| {
+            let Some(change) = self.device(crossing.device) else {
+                return false;
+            };
+            if change.everywhere || change.treatments {
+                return false;
+            }
+            let [v4, v6] = &change.seeds;
+            let [before, after] = match family {
+                Family::V4 => v4,
+                Family::V6 => v6,
+            };
+            if before.is_empty() && after.is_empty() {
+                return true;
+            }
+            let enters = outcome.piece.product(&crossing.original);
+            let leaves = outcome.piece.product(&crossing.translated);
+            let automatic = side.devices.get(crossing.device).is_some_and(|here| {
+                here.device.automatic_replies.terms().iter().any(|t| {
+                    t.service.covers(leaves.get(Dim::Service))
+                        && t.source_ports.covers(leaves.get(Dim::SourcePort))
+                })
+            });
+            let client = outcome
+                .piece
+                .values(Dim::Source, field(&crossing.original, Dim::Source));
+            let whole = |max| Arc::new(IntervalSet::range(0, max));
+            let back = |destination| Product {
+                sets: [
+                    Arc::clone(leaves.get(Dim::Destination)),
+                    destination,
+                    whole(SERVICE_MAX),
+                    whole(PORT_MAX),
+                ],
+            };
+            // A reply is seen before and behind the point where translation
+            // is undone.
+            let replies = [back(client), back(Arc::clone(leaves.get(Dim::Source)))];
+            before.iter().chain(after).all(|seed| {
+                !seed.meets(&enters) && (automatic || replies.iter().all(|r| !seed.meets(r)))
+            })
+        })
+    }
+}
+
+/// True if permitted packets may be treated differently: a device's own list
+/// differs, or the treatments of rules do.
+fn treatments_differ(old: &Device, new: &Device) -> bool {
+    let plain = |t: &TreatmentRule| {
+        (
+            t.match_expr.clone(),
+            t.treatment.kind,
+            t.treatment.value.clone(),
+        )
+    };
+    let rules = |device: &Device| -> Vec<Vec<(fw_model::TreatmentKind, String)>> {
+        device
+            .filters
+            .iter()
+            .flat_map(|f| &f.rules)
+            .filter(|r| !r.treatments.is_empty())
+            .map(|r| {
+                r.treatments
+                    .iter()
+                    .map(|t| (t.kind, t.value.clone()))
+                    .collect()
+            })
+            .collect()
+    };
+    !old.treatments
+        .iter()
+        .map(plain)
+        .eq(new.treatments.iter().map(plain))
+        || rules(old) != rules(new)
+}

@@ -1,0 +1,179 @@
+//! `no ...` and `clear configure ...`: what they take back.
+
+use super::super::ast::{LegacyNat, Place};
+use super::super::inert;
+use super::super::words::Words;
+use super::top::{access_group, fixup, service_policy};
+use super::{Parser, Status, nat};
+
+impl<'a> Parser<'_, 'a> {
+    pub(super) fn negated(
+        &mut self,
+        mut words: Words<'_, 'a>,
+        all: Words<'_, 'a>,
+        indent: usize,
+        place: Place,
+    ) -> Status {
+        let Some(first) = words.take() else {
+            return Status::Opaque;
+        };
+        let second = words.peek();
+        let config = &mut self.config;
+        match (first, second) {
+            ("access-list", _) => return self.access_list(words, false, indent, true, place),
+            ("ipv6", Some("access-list")) => {
+                words.take();
+                return self.access_list(words, true, indent, true, place);
+            }
+            ("access-group", Some(_)) => {
+                if let Some(group) = access_group(words, place) {
+                    config
+                        .access_groups
+                        .retain(|g| (g.list, g.binding) != (group.list, group.binding));
+                }
+            }
+            ("route", Some(_)) => {
+                if let Some(route) = self.route(words, place) {
+                    self.config.routes.retain(|r| {
+                        (r.interface, r.network, r.length)
+                            != (route.interface, route.network, route.length)
+                    });
+                }
+            }
+            ("same-security-traffic", Some(_)) => {
+                words.eat("permit");
+                match words.take() {
+                    Some("inter-interface") => config.same_security_inter = None,
+                    Some("intra-interface") => config.same_security_intra = None,
+                    _ => return self.unknown(all, place),
+                }
+            }
+            ("nat-control", None) => config.nat_control = Some((false, place)),
+            ("nat", Some(_)) => {
+                let text = words.rest();
+                config.nat.retain(|e| e.text != text);
+                let old = nat::legacy_nat(words, &self.names, place);
+                self.config.legacy_nat.retain(|e| !same_nat(e, &old));
+            }
+            ("static", Some(_)) => {
+                let old = nat::legacy_static(words, &self.names, place);
+                self.config.legacy_nat.retain(|e| !same_nat(e, &old));
+            }
+            ("global", Some(_)) => {
+                let old = nat::legacy_global(words, &self.names, place);
+                self.config.legacy_nat.retain(|e| !same_nat(e, &old));
+            }
+            ("object", Some(kind)) => {
+                words.take();
+                let name = words.take();
+                if kind == "network" {
+                    config.networks.retain(|o| Some(o.name) != name);
+                } else {
+                    config.services.retain(|o| Some(o.name) != name);
+                }
+            }
+            ("object-group", Some(_)) => {
+                words.take();
+                let name = words.take();
+                config.groups.retain(|g| Some(g.name) != name);
+            }
+            ("service-policy", Some(_)) => {
+                if let Some(policy) = service_policy(words, place) {
+                    config
+                        .service_policies
+                        .retain(|p| p.interface != policy.interface);
+                }
+            }
+            ("policy-map", Some(name)) if name != "type" => {
+                config.policy_maps.retain(|p| p.name != name);
+            }
+            ("class-map", Some(name)) if name != "type" => {
+                config.class_maps.retain(|p| p.name != name);
+            }
+            ("fixup", Some(_)) => {
+                words.eat("protocol");
+                if let Some(fixup) = fixup(words, place) {
+                    config.fixups.retain(|f| f.name != fixup.name);
+                }
+            }
+            ("sysopt", Some("connection"))
+                if matches!(words.peek_at(1), Some("permit-vpn" | "permit-ipsec")) =>
+            {
+                config.vpn_is_filtered = true;
+            }
+            ("firewall" | "shutdown" | "timeout" | "shun" | "dynamic-filter", _)
+            | ("ip", Some("verify" | "local" | "address"))
+            | ("aaa", Some("authentication" | "authorization"))
+            | (
+                "http" | "ssh" | "telnet" | "icmp" | "established" | "url-server" | "filter"
+                | "wccp",
+                _,
+            ) => {
+                return Status::Inert("switches a default off");
+            }
+            ("crypto", _) => {
+                // Certificate chains and trust points may follow a `no`.
+                return Status::Inert("tunnel settings");
+            }
+            _ => {
+                return match inert::top(first, second) {
+                    Some(why) => Status::Inert(why),
+                    None => self.unknown(all, place),
+                };
+            }
+        }
+        Status::Modeled
+    }
+
+    /// `clear configure X` of scripts: what was there before is gone.
+    pub(super) fn clear(&mut self, mut words: Words<'_, 'a>) -> Status {
+        if matches!(words.peek(), Some("config" | "configure" | "conf")) {
+            words.take();
+        }
+        let config = &mut self.config;
+        match words.take() {
+            Some("access-list") => self.clear_lists(words.take()),
+            Some("access-group") => config.access_groups.clear(),
+            Some("object-group") => config.groups.clear(),
+            Some("object") => {
+                config.networks.clear();
+                config.services.clear();
+                config
+                    .nat
+                    .retain(|e| !matches!(e.section, super::super::ast::NatSection::Object(_)));
+            }
+            Some("nat") => {
+                config.nat.clear();
+                config
+                    .legacy_nat
+                    .retain(|e| !matches!(e, LegacyNat::Nat { .. }));
+            }
+            Some("static") => config
+                .legacy_nat
+                .retain(|e| !matches!(e, LegacyNat::Static { .. })),
+            Some("global") => config
+                .legacy_nat
+                .retain(|e| !matches!(e, LegacyNat::Global { .. })),
+            Some("route") => config.routes.clear(),
+            Some("icmp") => config.local.retain(|l| l.what != "icmp"),
+            Some("ssh") => config.local.retain(|l| l.what != "ssh"),
+            Some("telnet") => config.local.retain(|l| l.what != "telnet"),
+            _ => return Status::Inert("left over from a terminal session or script"),
+        }
+        Status::Modeled
+    }
+}
+
+fn same_nat(a: &LegacyNat<'_>, b: &LegacyNat<'_>) -> bool {
+    let mut a = a.clone();
+    let mut b = b.clone();
+    for entry in [&mut a, &mut b] {
+        match entry {
+            LegacyNat::Static { place, .. }
+            | LegacyNat::Nat { place, .. }
+            | LegacyNat::Global { place, .. }
+            | LegacyNat::Opaque(_, place) => *place = Place::default(),
+        }
+    }
+    a == b
+}

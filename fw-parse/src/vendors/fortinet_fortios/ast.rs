@@ -1,0 +1,608 @@
+//! A FortiOS configuration in the vendor's words.
+
+use fw_model::Span;
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// Something that is not understood, as normalized text.
+#[derive(Clone, Debug)]
+pub struct Unknown {
+    /// The text.
+    pub text: String,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// The software's version.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Version {
+    /// First number.
+    pub major: u16,
+    /// Second number.
+    pub minor: u16,
+    /// Third number; old headers leave it out.
+    pub patch: Option<u16>,
+}
+
+/// A whole configuration.
+#[derive(Debug, Default)]
+pub struct Config<'t> {
+    /// From the `#config-version` line.
+    pub version: Option<Version>,
+    /// The host name.
+    pub hostname: Option<&'t str>,
+    /// Settings of the whole device.
+    pub global: Global,
+    /// The virtual domains; one without a name where they are not used.
+    pub vdoms: Vec<Vdom<'t>>,
+    /// What is not understood on the level of the whole device.
+    pub unknown: Vec<Unknown>,
+}
+
+/// `config system global` and other settings of the whole device.
+#[derive(Debug, Default)]
+pub struct Global {
+    /// `allow-traffic-redirect`.
+    pub redirect: Option<bool>,
+    /// `ipv6-allow-traffic-redirect`.
+    pub redirect6: Option<bool>,
+    /// `udp-idle-timer` in seconds.
+    pub udp_idle: Option<(u64, Span)>,
+    /// Ports of the administrative services.
+    pub http_port: Option<u16>,
+    /// See `http_port`.
+    pub https_port: Option<u16>,
+    /// See `http_port`.
+    pub ssh_port: Option<u16>,
+    /// See `http_port`.
+    pub telnet_port: Option<u16>,
+    /// All administrators are bound to trusted hosts.
+    pub trusted_hosts: bool,
+}
+
+/// A virtual domain.
+#[derive(Debug, Default)]
+pub struct Vdom<'t> {
+    /// Its name; empty where virtual domains are not used.
+    pub name: &'t str,
+    /// `config system settings`.
+    pub settings: Settings,
+    /// Its interfaces.
+    pub interfaces: Vec<Interface<'t>>,
+    /// True if the file lists interfaces at all.
+    pub has_interfaces: bool,
+    /// Zones, SD-WAN zones among them.
+    pub zones: Vec<Zone<'t>>,
+    /// Address objects of IPv4.
+    pub addresses: Vec<Address<'t>>,
+    /// Address objects of IPv6.
+    pub addresses6: Vec<Address<'t>>,
+    /// Address objects for multicast policies.
+    pub multicast_addresses: Vec<Address<'t>>,
+    /// Custom services and predefined ones that are printed.
+    pub services: Vec<Service<'t>>,
+    /// Service groups.
+    pub service_groups: Vec<Group<'t>>,
+    /// Schedules and schedule groups.
+    pub schedules: Vec<Schedule<'t>>,
+    /// Virtual addresses.
+    pub vips: Vec<Vip<'t>>,
+    /// Groups of virtual addresses.
+    pub vip_groups: Vec<Group<'t>>,
+    /// Source NAT pools.
+    pub pools: Vec<Pool<'t>>,
+    /// The policy lists.
+    pub policies: Vec<Policy<'t>>,
+    /// `config firewall policy6`.
+    pub policies6: Vec<Policy<'t>>,
+    /// `config firewall consolidated policy`.
+    pub consolidated: Vec<Policy<'t>>,
+    /// `config firewall security-policy`.
+    pub security_policies: Vec<Policy<'t>>,
+    /// `config firewall multicast-policy` and `multicast-policy6`.
+    pub multicast_policies: Vec<Policy<'t>>,
+    /// `config firewall local-in-policy` and `local-in-policy6`.
+    pub local_in: Vec<Policy<'t>>,
+    /// `config firewall acl` and `acl6`.
+    pub acls: Vec<Policy<'t>>,
+    /// `config firewall central-snat-map`.
+    pub central_snat: Vec<CentralSnat<'t>>,
+    /// Static routes.
+    pub routes: Vec<Route<'t>>,
+    /// `config router policy`.
+    pub policy_routes: Vec<PolicyRoute<'t>>,
+    /// Custom internet services and groups: name, text.
+    pub internet_services: Vec<(&'t str, String)>,
+    /// `config system session-ttl`.
+    pub session_ttl: SessionTtl,
+    /// `config system session-helper`.
+    pub helpers: Vec<Helper<'t>>,
+    /// `config firewall ssl-ssh-profile`.
+    pub ssl_profiles: Vec<SslProfile<'t>>,
+    /// An enabled DoS policy.
+    pub dos: Option<Span>,
+    /// A configured dynamic routing protocol.
+    pub dynamic_routing: Option<(&'static str, Span)>,
+    /// SSL VPN listens on the device.
+    pub ssl_vpn: bool,
+    /// What is not understood.
+    pub unknown: Vec<Unknown>,
+}
+
+/// `config system settings`.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// `central-nat enable`.
+    pub central_nat: bool,
+    /// `ngfw-mode policy-based`.
+    pub policy_based: bool,
+    /// `consolidated-firewall-mode enable`.
+    pub consolidated: bool,
+    /// `opmode transparent`.
+    pub transparent: Option<Span>,
+}
+
+/// `config system interface`.
+#[derive(Debug, Default)]
+pub struct Interface<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// Where it stands.
+    pub span: Option<Span>,
+    /// Its addresses with masks, secondary ones too.
+    pub addresses: Vec<IpNet>,
+    /// DHCP or PPPoE.
+    pub dynamic: bool,
+    /// `status` is not `down`.
+    pub up: bool,
+    /// `dedicated-to management`.
+    pub management: bool,
+    /// Routing table; 0 by default.
+    pub vrf: u64,
+    /// Services that the device offers on it, for IPv4.
+    pub access: Vec<&'t str>,
+    /// See `access`, for IPv6.
+    pub access6: Vec<&'t str>,
+    /// What is not understood.
+    pub unknown: Vec<Unknown>,
+}
+
+/// `config system zone`.
+#[derive(Debug, Default)]
+pub struct Zone<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// Where it stands.
+    pub span: Option<Span>,
+    /// Its members.
+    pub interfaces: Vec<&'t str>,
+    /// `intrazone allow`.
+    pub intrazone: bool,
+}
+
+/// What an address object holds.
+#[derive(Clone, Debug)]
+pub enum AddressKind<'t> {
+    /// A prefix.
+    Subnet(IpNet),
+    /// First and last address.
+    Range(IpAddr, IpAddr),
+    /// Address and mask, in which a 1 must match.
+    Wildcard(IpAddr, IpAddr),
+    /// The connected prefix of an interface.
+    InterfaceSubnet(&'t str),
+    /// A name that stands for addresses: what kind of name, the name.
+    Name(&'static str, String),
+    /// Members, and members that are taken out again.
+    Group(Vec<&'t str>, Vec<&'t str>),
+    /// Something that cannot be told.
+    Other(String),
+}
+
+/// An address object or group.
+#[derive(Clone, Debug)]
+pub struct Address<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// Where it stands.
+    pub span: Span,
+    /// Its last line.
+    pub last_line: u32,
+    /// What it holds.
+    pub kind: AddressKind<'t>,
+    /// What is not understood.
+    pub unknown: Vec<Unknown>,
+}
+
+/// A port range of a service: destination, and source if given.
+pub type PortPair = ((u16, u16), Option<(u16, u16)>);
+
+/// What a service object holds.
+#[derive(Clone, Debug)]
+pub enum ServiceKind {
+    /// Ports by protocol number.
+    Ports(Vec<(u8, Vec<PortPair>)>),
+    /// ICMP (1 or 58), type, code.
+    Icmp(u8, Option<u8>, Option<u8>),
+    /// A protocol; `None` for all.
+    Protocol(Option<u8>),
+    /// For the explicit proxy only.
+    Proxy,
+}
+
+/// `config firewall service custom`.
+#[derive(Clone, Debug)]
+pub struct Service<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// Where it stands.
+    pub span: Span,
+    /// Its last line.
+    pub last_line: u32,
+    /// What it holds.
+    pub kind: ServiceKind,
+    /// Destinations it is limited to (`iprange`).
+    pub destinations: Option<(IpAddr, IpAddr)>,
+    /// Its own idle timeout: text of the value.
+    pub ttl: Option<(Timeout, Span)>,
+    /// Its own idle timeout for UDP.
+    pub udp_idle: Option<(u64, Span)>,
+    /// What is not understood.
+    pub unknown: Vec<Unknown>,
+}
+
+/// An idle timeout.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timeout {
+    /// After so many seconds.
+    Seconds(u64),
+    /// Never.
+    Never,
+}
+
+/// A named list of members.
+#[derive(Clone, Debug)]
+pub struct Group<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// Where it stands.
+    pub span: Span,
+    /// Its last line.
+    pub last_line: u32,
+    /// Its members.
+    pub members: Vec<&'t str>,
+    /// What is not understood.
+    pub unknown: Vec<Unknown>,
+}
+
+/// What a schedule says. Minutes are civil minutes since 1970.
+#[derive(Clone, Debug)]
+pub enum ScheduleKind<'t> {
+    /// From, to.
+    Once(Option<i64>, Option<i64>),
+    /// Minutes of the week from Monday; none at all is "never".
+    Weekly(Vec<(u32, u32)>),
+    /// Several schedules.
+    Group(Vec<&'t str>),
+    /// Not understood.
+    Unclear,
+}
+
+/// A schedule.
+#[derive(Clone, Debug)]
+pub struct Schedule<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// Where it stands.
+    pub span: Span,
+    /// Its last line.
+    pub last_line: u32,
+    /// What it says.
+    pub kind: ScheduleKind<'t>,
+    /// What is not understood.
+    pub unknown: Vec<Unknown>,
+}
+
+/// Where a virtual address leads.
+#[derive(Clone, Debug)]
+pub enum Mapped {
+    /// First and last address, one for one.
+    Range(IpAddr, IpAddr),
+    /// Any of several servers with their ports.
+    Servers(Vec<(IpAddr, Option<u16>)>),
+    /// Not known from the configuration.
+    Unclear,
+}
+
+/// Protocol, outer ports, inner ports.
+pub type PortForward = (u8, (u16, u16), (u16, u16));
+
+/// `config firewall vip` and `vip6`.
+#[derive(Clone, Debug)]
+pub struct Vip<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// Where it stands.
+    pub span: Span,
+    /// Its last line.
+    pub last_line: u32,
+    /// `status` is not `disable`.
+    pub enabled: bool,
+    /// Outer addresses; `None` if they are not understood.
+    pub external: Option<(IpAddr, IpAddr)>,
+    /// Inner addresses.
+    pub mapped: Mapped,
+    /// The interface by which packets come in; `any` for all.
+    pub interface: &'t str,
+    /// Further restriction of it.
+    pub interface_filter: Vec<&'t str>,
+    /// Sources it is for; empty for all.
+    pub sources: Vec<&'t str>,
+    /// Protocol with outer and inner ports.
+    pub ports: Option<PortForward>,
+    /// Services it is for; empty for all.
+    pub services: Vec<&'t str>,
+    /// It also gives the inner hosts their source address.
+    pub translates_source: bool,
+    /// What is not understood.
+    pub unknown: Vec<Unknown>,
+}
+
+/// `config firewall ippool`.
+#[derive(Clone, Debug)]
+pub struct Pool<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// Where it stands.
+    pub span: Span,
+    /// Its last line.
+    pub last_line: u32,
+    /// First and last address.
+    pub range: Option<(IpAddr, IpAddr)>,
+    /// Source ports stay as they are (`one-to-one`).
+    pub keeps_ports: bool,
+}
+
+/// What a policy does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PolicyAction<'t> {
+    /// `accept`
+    Accept,
+    /// `deny`, and the default.
+    Deny,
+    /// `ipsec`, `learn` and others.
+    Other(&'t str),
+}
+
+/// The addresses of a policy for one family.
+#[derive(Clone, Debug, Default)]
+pub struct Ends<'t> {
+    /// `srcaddr`
+    pub source: Option<Vec<&'t str>>,
+    /// `dstaddr`
+    pub destination: Option<Vec<&'t str>>,
+    /// `srcaddr-negate`
+    pub source_negate: bool,
+    /// `dstaddr-negate`
+    pub destination_negate: bool,
+}
+
+/// Internet services of one direction.
+#[derive(Clone, Debug)]
+pub struct InternetService {
+    /// All names and numbers with the setting they came from.
+    pub names: Vec<String>,
+    /// Negated.
+    pub negate: bool,
+    /// Where it stands.
+    pub span: Option<Span>,
+}
+
+/// Source NAT of a policy.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyNat<'t> {
+    /// `nat enable`
+    pub enabled: bool,
+    /// `ippool enable` with its pools.
+    pub pools: Option<Vec<&'t str>>,
+    /// `fixedport enable`
+    pub fixed_port: bool,
+}
+
+/// A treatment of a policy: setting, value, place.
+#[derive(Clone, Copy, Debug)]
+pub struct Feature<'t> {
+    /// The setting.
+    pub setting: &'static str,
+    /// Its value.
+    pub value: &'t str,
+    /// Where it stands.
+    pub span: Option<Span>,
+}
+
+/// A rule of one of the policy lists.
+#[derive(Clone, Debug)]
+pub struct Policy<'t> {
+    /// Its number.
+    pub id: &'t str,
+    /// Its name.
+    pub name: Option<&'t str>,
+    /// Where it stands.
+    pub span: Span,
+    /// `status` is not `disable`.
+    pub enabled: bool,
+    /// What it does.
+    pub action: PolicyAction<'t>,
+    /// Packets come in by; `None` if not given.
+    pub srcintf: Option<Vec<&'t str>>,
+    /// Packets leave by; `None` if not given.
+    pub dstintf: Option<Vec<&'t str>>,
+    /// IPv4 ends.
+    pub v4: Ends<'t>,
+    /// IPv6 ends.
+    pub v6: Ends<'t>,
+    /// `service`; `None` if not given.
+    pub service: Option<Vec<&'t str>>,
+    /// `service-negate`
+    pub service_negate: bool,
+    /// `schedule`
+    pub schedule: Option<&'t str>,
+    /// End of validity in civil minutes; the inner `None` is not understood.
+    pub expiry: Option<(Option<i64>, Option<Span>)>,
+    /// Users and groups.
+    pub users: Vec<&'t str>,
+    /// Destination and service by internet service.
+    pub internet: Option<InternetService>,
+    /// Source by internet service.
+    pub internet_source: Option<InternetService>,
+    /// `match-vip`
+    pub match_vip: Option<bool>,
+    /// `match-vip-only enable`
+    pub match_vip_only: bool,
+    /// `send-deny-packet enable`
+    pub reject: bool,
+    /// Source NAT.
+    pub nat: PolicyNat<'t>,
+    /// `session-ttl`
+    pub ttl: Option<(Timeout, Span)>,
+    /// `ssl-ssh-profile`
+    pub ssl_profile: Option<Feature<'t>>,
+    /// Security profiles.
+    pub profiles: Vec<Feature<'t>>,
+    /// Shapers and DSCP.
+    pub qos: Vec<Feature<'t>>,
+    /// `logtraffic`
+    pub log: Option<Feature<'t>>,
+    /// `tcp-session-without-syn` other than `disable`.
+    pub without_syn: Option<Feature<'t>>,
+    /// What is not understood.
+    pub unknown: Vec<Unknown>,
+}
+
+/// `config firewall central-snat-map`.
+#[derive(Clone, Debug)]
+pub struct CentralSnat<'t> {
+    /// Its number.
+    pub id: &'t str,
+    /// Where it stands.
+    pub span: Span,
+    /// `status` is not `disable`.
+    pub enabled: bool,
+    /// `nat` is not `disable`.
+    pub translates: bool,
+    /// Interfaces.
+    pub srcintf: Vec<&'t str>,
+    /// Interfaces.
+    pub dstintf: Vec<&'t str>,
+    /// IPv6.
+    pub v6: bool,
+    /// Original source.
+    pub source: Vec<&'t str>,
+    /// Destination.
+    pub destination: Vec<&'t str>,
+    /// Protocol; `None` for all.
+    pub protocol: Option<u8>,
+    /// Original source ports.
+    pub source_ports: Option<(u16, u16)>,
+    /// Destination ports.
+    pub destination_ports: Option<(u16, u16)>,
+    /// Translated source ports.
+    pub nat_ports: Option<(u16, u16)>,
+    /// Pools; empty for the address of the egress interface.
+    pub pools: Vec<&'t str>,
+    /// What is not understood.
+    pub unknown: Vec<Unknown>,
+}
+
+/// `config router static` and `static6`.
+#[derive(Clone, Debug)]
+pub struct Route<'t> {
+    /// Where it stands.
+    pub span: Span,
+    /// Destination prefix.
+    pub prefix: Option<IpNet>,
+    /// Destination by address object.
+    pub object: Option<&'t str>,
+    /// IPv6.
+    pub v6: bool,
+    /// Egress interface.
+    pub device: Option<&'t str>,
+    /// Egress SD-WAN zones.
+    pub zones: Vec<&'t str>,
+    /// Gateway.
+    pub gateway: Option<IpAddr>,
+    /// Dropped.
+    pub blackhole: bool,
+    /// Lower is better.
+    pub distance: u64,
+    /// Lower is better, second.
+    pub priority: u64,
+    /// Routing table.
+    pub vrf: u64,
+}
+
+/// `config router policy`.
+#[derive(Clone, Debug)]
+pub struct PolicyRoute<'t> {
+    /// Its number.
+    pub id: &'t str,
+    /// Where it stands.
+    pub span: Span,
+    /// Ingress interfaces; empty for all.
+    pub input: Vec<&'t str>,
+    /// Sources; empty for all.
+    pub sources: Vec<IpNet>,
+    /// Destinations; empty for all.
+    pub destinations: Vec<IpNet>,
+    /// Source objects.
+    pub source_objects: Vec<&'t str>,
+    /// Destination objects.
+    pub destination_objects: Vec<&'t str>,
+    /// Protocol; `None` for all.
+    pub protocol: Option<u8>,
+    /// Destination ports.
+    pub ports: Option<(u16, u16)>,
+    /// Source ports.
+    pub source_ports: Option<(u16, u16)>,
+    /// Where the packet leaves; `None` for "as the routes say".
+    pub output: Option<&'t str>,
+    /// `action deny`: the routing table decides.
+    pub stop: bool,
+    /// What is not understood.
+    pub unknown: Vec<Unknown>,
+}
+
+/// `config system session-ttl`.
+#[derive(Clone, Debug, Default)]
+pub struct SessionTtl {
+    /// Of all sessions.
+    pub default: Option<(Timeout, Span)>,
+    /// Protocol (0: all), ports, timeout.
+    pub ports: Vec<(u8, (u16, u16), Timeout, Span)>,
+}
+
+/// `config system session-helper`.
+#[derive(Clone, Debug)]
+pub struct Helper<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// Protocol.
+    pub protocol: u8,
+    /// Destination port.
+    pub port: u16,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// `config firewall ssl-ssh-profile`.
+#[derive(Clone, Debug)]
+pub struct SslProfile<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// Protocols that are decrypted with their ports, in words.
+    pub decrypted: Vec<String>,
+    /// Other settings that decide about certificates, in words.
+    pub checks: Vec<String>,
+    /// Certificates alone are looked at.
+    pub inspects_certificates: bool,
+}

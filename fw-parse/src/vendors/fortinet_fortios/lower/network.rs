@@ -1,0 +1,193 @@
+//! Interfaces, zones, routes.
+
+use super::{Lowering, filter, stage};
+use crate::vendors::fortinet_fortios::ast;
+use fw_model::filter::Action;
+use fw_model::match_expr::{Condition, ConditionKind, InterfaceSet, MatchExpr};
+use fw_model::{
+    Diagnostic, Effect, Interface, NextHop, Route, Rule, Severity, Span, StageKind, Zone,
+};
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+impl<'t> Lowering<'_, 't> {
+    /// Interfaces, zones and routes; an interface with settings that are not
+    /// understood makes everything that crosses it undecided.
+    pub(super) fn network(&mut self) {
+        let vdom = self.vdom;
+        self.device.interfaces_complete = vdom.has_interfaces;
+        let mut unclear = filter(
+            "interface settings",
+            "settings are understood",
+            Action::Permit,
+        );
+        for interface in &vdom.interfaces {
+            let vrf = table(interface.vrf);
+            self.device.interfaces.push(Interface {
+                name: interface.name.to_owned(),
+                hardware: None,
+                vrf,
+                addresses: interface.addresses.clone(),
+                dynamic_address: interface.dynamic,
+                enabled: interface.up,
+                management_only: interface.management,
+                span: interface.span,
+            });
+            if let Some(first) = interface.unknown.first() {
+                let key = super::unknown_key(&interface.unknown);
+                let names = Arc::new(InterfaceSet::name(interface.name));
+                let condition = Arc::new(Condition {
+                    key: format!("interface {}: {key}", interface.name),
+                    kind: ConditionKind::NotUnderstood,
+                    text: key,
+                    span: Some(first.span),
+                });
+                let crosses = MatchExpr::any([
+                    MatchExpr::Ingress(Arc::clone(&names)),
+                    MatchExpr::Egress(names),
+                ]);
+                // Where it lets a packet pass, the policies still decide.
+                let rule = Rule::new(
+                    interface.name,
+                    MatchExpr::all([crosses, MatchExpr::Opaque(condition)]),
+                    Action::Deny,
+                );
+                unclear.rules.push(rule.at(first.span));
+                for unknown in &interface.unknown {
+                    self.not_understood(&unknown.text, unknown.span);
+                }
+            }
+        }
+        for zone in &vdom.zones {
+            let names: Vec<String> = zone.interfaces.iter().map(|i| (*i).to_owned()).collect();
+            self.zones.insert(zone.name, names.clone());
+            self.device.zones.push(Zone {
+                name: zone.name.to_owned(),
+                interfaces: names,
+                span: zone.span,
+            });
+        }
+        for route in &vdom.routes {
+            self.route(route);
+        }
+        if !unclear.rules.is_empty() {
+            let id = self.device.add_filter(unclear);
+            let stage = stage("interface settings", StageKind::Policy, id);
+            self.device.pipeline.input.push(stage.clone());
+            self.device.pipeline.forward.push(stage);
+        }
+    }
+
+    /// Says that a text is not understood.
+    pub(super) fn not_understood(&mut self, text: &str, span: Span) {
+        self.diagnostics.push(Diagnostic {
+            code: "not-understood",
+            severity: Severity::Warning,
+            span: Some(span),
+            message: format!("`{}` is not understood", super::first_line(text)),
+            effect: Effect::Opaque,
+        });
+    }
+
+    /// Names of interfaces and zones as interfaces; `None` for `any`.
+    pub(super) fn interfaces(&mut self, names: &[&str]) -> Option<Arc<InterfaceSet>> {
+        if names.contains(&"any") {
+            return None;
+        }
+        let mut out: Vec<String> = Vec::new();
+        for name in names {
+            match self.zones.get(name) {
+                Some(members) => out.extend(members.iter().cloned()),
+                None => out.push((*name).to_owned()),
+            }
+        }
+        Some(Arc::new(InterfaceSet::names(out)))
+    }
+
+    fn route(&mut self, route: &ast::Route<'t>) {
+        let metric = route.distance.min(255) * 65_536 + route.priority.min(65_535);
+        let metric = u32::try_from(metric).unwrap_or(u32::MAX);
+        let prefixes = match (route.object, route.prefix) {
+            (Some(name), _) => self.object_prefixes(name, route),
+            (None, Some(prefix)) => vec![prefix],
+            (None, None) => Vec::new(),
+        };
+        if prefixes.is_empty() {
+            self.assume(
+                "route-destination-unknown",
+                "the destinations of a static route are not in the configuration; the route is left out",
+                Some(route.span),
+                true,
+            );
+        }
+        let mut next: Vec<NextHop> = Vec::new();
+        if route.blackhole {
+            next.push(NextHop::Discard);
+        } else if let Some(device) = route.device {
+            next.push(NextHop::Interface(device.to_owned(), route.gateway));
+        } else if !route.zones.is_empty() {
+            // One of the members, which one is decided at run time.
+            for zone in &route.zones {
+                for member in self.zones.get(zone).into_iter().flatten() {
+                    next.push(NextHop::Interface(member.clone(), None));
+                }
+            }
+        } else if let Some(gateway) = route.gateway {
+            next.push(NextHop::Gateway(gateway));
+        }
+        for prefix in prefixes {
+            for next in &next {
+                self.device.routes.push(Route {
+                    vrf: table(route.vrf),
+                    prefix,
+                    next: next.clone(),
+                    metric,
+                    span: Some(route.span),
+                });
+            }
+        }
+    }
+
+    /// The prefixes of an address object, if it is made of prefixes.
+    fn object_prefixes(&mut self, name: &str, route: &ast::Route<'t>) -> Vec<IpNet> {
+        let book = if route.v6 {
+            super::address::Book::V6
+        } else {
+            super::address::Book::V4
+        };
+        let resolved = self.addresses.union(book, &[name], Some(route.span));
+        if !resolved.is_exact() {
+            return Vec::new();
+        }
+        let mut out = Vec::new();
+        for family in [fw_model::Family::V4, fw_model::Family::V6] {
+            for &(low, high) in resolved.exact.family(family).ranges() {
+                // A range is a few prefixes; a cap keeps odd masks small.
+                let nets: Vec<IpNet> = match (family.address(low), family.address(high)) {
+                    (IpAddr::V4(a), IpAddr::V4(b)) => {
+                        ipnet::Ipv4Subnets::new(a, b, 0).map(IpNet::V4).collect()
+                    }
+                    (IpAddr::V6(a), IpAddr::V6(b)) => {
+                        ipnet::Ipv6Subnets::new(a, b, 0).map(IpNet::V6).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                out.extend(nets);
+                if out.len() > 4096 {
+                    return Vec::new();
+                }
+            }
+        }
+        out
+    }
+}
+
+/// The name of a routing table; the default one has none.
+fn table(vrf: u64) -> String {
+    if vrf == 0 {
+        String::new()
+    } else {
+        vrf.to_string()
+    }
+}

@@ -1,0 +1,270 @@
+//! The device groups of a Panorama, each with the templates of its devices.
+
+use super::{RuleLayer, Serial, Site};
+use crate::vendors::paloalto_panos::ast::{
+    Config, DeviceGroup, Network, Rule, Rulebase, Settings, Template, Zone,
+};
+use std::collections::BTreeSet;
+
+/// How deep device groups may be nested; Panorama allows four levels.
+const GROUP_DEPTH: usize = 16;
+
+/// One site a device group that no other has as its parent. A group whose
+/// devices differ in templates, or whose rules name devices, has one site a
+/// device.
+pub(super) fn sites<'t>(config: &'t Config<'t>, host: &str) -> Vec<(Site<'t>, Vec<String>)> {
+    let mut out = Vec::new();
+    let parents: BTreeSet<&str> = config
+        .device_groups
+        .iter()
+        .filter_map(|g| parent(config, g))
+        .map(|p| p.name)
+        .collect();
+    for group in &config.device_groups {
+        if parents.contains(group.name) && group.devices.is_empty() {
+            continue;
+        }
+        let line = lineage(config, group);
+        let words: Vec<String> = line
+            .iter()
+            .map(|g| format!("device-group {}", g.name))
+            .collect();
+        let serials: BTreeSet<&'t str> = group.devices.iter().map(|(s, _)| *s).collect();
+        let stacks: BTreeSet<Option<usize>> = serials.iter().map(|s| stack_of(config, s)).collect();
+        let targeted = rule_layers(config, &line)
+            .iter()
+            .any(|l| names_devices(l.rules));
+        let name = format!("{host}/{}", group.name);
+        if serials.len() > 1 && (targeted || stacks.len() > 1) {
+            for serial in serials {
+                let name = format!("{name}/{serial}");
+                out.push((
+                    site(config, &line, name, Serial::Known(serial)),
+                    words.clone(),
+                ));
+            }
+        } else {
+            let serial = serials
+                .first()
+                .map_or(Serial::Unknown, |s| Serial::Known(s));
+            out.push((site(config, &line, name, serial), words));
+        }
+    }
+    if out.is_empty() {
+        let name = host.to_owned();
+        out.push((site(config, &[], name, Serial::Unknown), Vec::new()));
+    }
+    out
+}
+
+fn names_devices(rules: &Rulebase<'_>) -> bool {
+    let lists = [
+        &rules.security,
+        &rules.nat,
+        &rules.forwarding,
+        &rules.overrides,
+        &rules.decryption,
+        &rules.qos,
+        &rules.authentication,
+        &rules.dos,
+    ];
+    lists
+        .into_iter()
+        .flatten()
+        .any(|r: &Rule<'_>| !r.target.devices.is_empty())
+}
+
+fn parent<'t>(config: &'t Config<'t>, group: &DeviceGroup<'t>) -> Option<&'t DeviceGroup<'t>> {
+    let name = group.parent.or_else(|| {
+        let found = config
+            .parents
+            .iter()
+            .find(|(child, _)| *child == group.name);
+        found.map(|(_, parent)| *parent)
+    })?;
+    config.device_groups.iter().find(|g| g.name == name)
+}
+
+/// A group and its ancestors, innermost first.
+fn lineage<'t>(config: &'t Config<'t>, group: &'t DeviceGroup<'t>) -> Vec<&'t DeviceGroup<'t>> {
+    let mut out = vec![group];
+    while let Some(next) = out.last().and_then(|g| parent(config, g)) {
+        if out.len() >= GROUP_DEPTH || out.iter().any(|g| g.name == next.name) {
+            break;
+        }
+        out.push(next);
+    }
+    out
+}
+
+/// Shared before device groups from the top down, then up again.
+fn rule_layers<'t>(config: &'t Config<'t>, line: &[&'t DeviceGroup<'t>]) -> Vec<RuleLayer<'t>> {
+    let shared = line.len();
+    let mut out = vec![RuleLayer {
+        rules: &config.shared.pre,
+        scope: shared,
+        label: "shared pre",
+    }];
+    for (scope, group) in line.iter().enumerate().rev() {
+        let label = if scope == 0 { "pre" } else { group.name };
+        out.push(RuleLayer {
+            rules: &group.layer.pre,
+            scope,
+            label,
+        });
+    }
+    for (scope, group) in line.iter().enumerate() {
+        let label = if scope == 0 { "post" } else { group.name };
+        out.push(RuleLayer {
+            rules: &group.layer.post,
+            scope,
+            label,
+        });
+    }
+    out.push(RuleLayer {
+        rules: &config.shared.post,
+        scope: shared,
+        label: "shared post",
+    });
+    out
+}
+
+fn stack_of(config: &Config<'_>, serial: &str) -> Option<usize> {
+    config
+        .stacks
+        .iter()
+        .position(|s| s.devices.contains(&serial))
+}
+
+fn site<'t>(
+    config: &'t Config<'t>,
+    line: &[&'t DeviceGroup<'t>],
+    name: String,
+    serial: Serial<'t>,
+) -> Site<'t> {
+    let templates = match serial {
+        Serial::Known(serial) => templates_of(config, serial),
+        Serial::Unknown => Vec::new(),
+    };
+    let listed: Vec<&'t str> = match (line.first(), serial) {
+        (Some(group), Serial::Known(serial)) => group
+            .devices
+            .iter()
+            .find(|(s, _)| *s == serial)
+            .map(|(_, systems)| systems.clone())
+            .unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    let (network, zones, settings) = merged(&templates, &listed);
+    let mut scopes: Vec<_> = line.iter().map(|g| &g.layer.objects).collect();
+    scopes.push(&config.shared.objects);
+    let mut defaults: Vec<(&'t [Rule<'t>], usize)> = line
+        .iter()
+        .enumerate()
+        .map(|(scope, g)| (g.layer.post.defaults.as_slice(), scope))
+        .collect();
+    defaults.push((config.shared.post.defaults.as_slice(), line.len()));
+    let partial = !network.present;
+    Site {
+        name,
+        scopes,
+        layers: rule_layers(config, line),
+        defaults,
+        zones,
+        network,
+        settings,
+        serial,
+        system: match listed.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        },
+        own_interfaces: None,
+        neighbours: Vec::new(),
+        serves_clients: false,
+        partial,
+    }
+}
+
+/// The templates of a device, the strongest first.
+fn templates_of<'t>(config: &'t Config<'t>, serial: &str) -> Vec<&'t Template<'t>> {
+    let Some(stack) = stack_of(config, serial).and_then(|at| config.stacks.get(at)) else {
+        return Vec::new();
+    };
+    let named = stack
+        .templates
+        .iter()
+        .filter_map(|w| config.templates.iter().find(|t| t.name == w.text));
+    std::iter::once(&stack.own).chain(named).collect()
+}
+
+/// Settings of several templates: whatever an earlier one defines wins.
+fn merged<'t>(
+    templates: &[&'t Template<'t>],
+    systems: &[&str],
+) -> (Network<'t>, Vec<Zone<'t>>, Settings) {
+    let mut network = Network::default();
+    let mut zones: Vec<Zone<'t>> = Vec::new();
+    let mut settings = Settings::default();
+    for template in templates {
+        let from = &template.network;
+        network.present |= from.present;
+        network.unknown.extend(from.unknown.iter().cloned());
+        for interface in &from.interfaces {
+            if !network.interfaces.iter().any(|i| i.name == interface.name) {
+                network.interfaces.push(interface.clone());
+            }
+        }
+        for router in &from.routers {
+            match network.routers.iter_mut().find(|r| r.name == router.name) {
+                None => network.routers.push(router.clone()),
+                Some(known) => {
+                    for interface in &router.interfaces {
+                        if !known.interfaces.iter().any(|i| i.text == interface.text) {
+                            known.interfaces.push(*interface);
+                        }
+                    }
+                    for route in &router.routes {
+                        if !known.routes.iter().any(|r| r.name == route.name) {
+                            known.routes.push(route.clone());
+                        }
+                    }
+                    known.protocols.extend(router.protocols.iter().copied());
+                }
+            }
+        }
+        for profile in &from.management_profiles {
+            if !network
+                .management_profiles
+                .iter()
+                .any(|p| p.name == profile.name)
+            {
+                network.management_profiles.push(profile.clone());
+            }
+        }
+        let wanted = |name: &str| systems.is_empty() || systems.contains(&name);
+        for zone in template
+            .systems
+            .iter()
+            .filter(|s| wanted(s.name))
+            .flat_map(|s| &s.zones)
+        {
+            match zones.iter_mut().find(|z| z.name.text == zone.name.text) {
+                None => zones.push(zone.clone()),
+                Some(known) => {
+                    for interface in &zone.interfaces {
+                        if !known.interfaces.iter().any(|i| i.text == interface.text) {
+                            known.interfaces.push(*interface);
+                        }
+                    }
+                }
+            }
+        }
+        let own = &template.settings;
+        settings.timeout_tcp = settings.timeout_tcp.or(own.timeout_tcp);
+        settings.timeout_udp = settings.timeout_udp.or(own.timeout_udp);
+        settings.timeout_icmp = settings.timeout_icmp.or(own.timeout_icmp);
+        settings.timeout_default = settings.timeout_default.or(own.timeout_default);
+        settings.ipv6_firewalling = settings.ipv6_firewalling.or(own.ipv6_firewalling);
+    }
+    (network, zones, settings)
+}

@@ -1,0 +1,227 @@
+//! XML exports: running and candidate configurations, API answers.
+
+use super::tree::{MAX_DEPTH, MAX_NODES, NodeId, Place, ROOT, Tree};
+use roxmltree::{Document, ParsingOptions};
+use std::borrow::Cow;
+
+/// Reads the text as XML with no DTD, no entity declarations, and limits on
+/// depth and number of nodes.
+///
+/// # Errors
+/// What is wrong with it, with the line if one is known.
+pub(super) fn document(text: &str) -> Result<Document<'_>, (String, Option<u32>)> {
+    if let Some(offset) = too_deep(text) {
+        let line = text
+            .get(..offset)
+            .map_or(1, |t| t.matches('\n').count() + 1);
+        return Err((
+            format!("elements are nested more than {MAX_DEPTH} deep"),
+            u32::try_from(line).ok(),
+        ));
+    }
+    let options = ParsingOptions {
+        allow_dtd: false,
+        nodes_limit: u32::try_from(MAX_NODES).unwrap_or(u32::MAX),
+        ..ParsingOptions::default()
+    };
+    let start = text.trim_start();
+    Document::parse_with_options(start, options).map_err(|error| {
+        let skipped = text.len() - start.len();
+        let before = text.get(..skipped).map_or(0, |t| t.matches('\n').count());
+        let line = u32::try_from(before).ok().map(|b| error.pos().row + b);
+        (error.to_string(), line)
+    })
+}
+
+/// The offset at which elements are nested too deep. The parser recurses per
+/// level, so this has to be known before it runs.
+fn too_deep(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut depth = 0usize;
+    let mut at = 0usize;
+    while let Some(found) = bytes
+        .get(at..)
+        .and_then(|b| b.iter().position(|&c| c == b'<'))
+    {
+        let start = at + found;
+        let rest = text.get(start..).unwrap_or("");
+        at = start + 1;
+        if rest.starts_with("<!--") {
+            at = rest.find("-->").map_or(bytes.len(), |e| start + e + 3);
+        } else if rest.starts_with("<![CDATA[") {
+            at = rest.find("]]>").map_or(bytes.len(), |e| start + e + 3);
+        } else if rest.starts_with("</") {
+            depth = depth.saturating_sub(1);
+        } else if !rest.starts_with("<?") && !rest.starts_with("<!") {
+            let mut quote = None;
+            let mut closes = false;
+            for (i, &c) in rest.as_bytes().iter().enumerate() {
+                match (quote, c) {
+                    (Some(q), c) if q == c => quote = None,
+                    (Some(_), _) => {}
+                    (None, b'"' | b'\'') => quote = Some(c),
+                    (None, b'>') => {
+                        closes = rest.as_bytes().get(i.wrapping_sub(1)) == Some(&b'/');
+                        at = start + i + 1;
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+            if quote.is_some() {
+                return None;
+            }
+            if !closes {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Some(start);
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Line starts of a text, to turn byte offsets into lines.
+struct Lines {
+    starts: Vec<usize>,
+    skipped: u32,
+}
+
+impl Lines {
+    fn new(text: &str, skipped: u32) -> Self {
+        let starts = std::iter::once(0)
+            .chain(
+                text.bytes()
+                    .enumerate()
+                    .filter(|(_, b)| *b == b'\n')
+                    .map(|(i, _)| i + 1),
+            )
+            .collect();
+        Self { starts, skipped }
+    }
+
+    fn line_and_column(&self, offset: usize) -> (u32, u32) {
+        let line = self.starts.partition_point(|&s| s <= offset);
+        let start = line
+            .checked_sub(1)
+            .and_then(|i| self.starts.get(i))
+            .copied()
+            .unwrap_or(0);
+        (line as u32 + self.skipped, (offset - start) as u32)
+    }
+
+    fn place(&self, start: usize, end: usize) -> Place {
+        let (line, column) = self.line_and_column(start);
+        let (last_line, last_column) = self.line_and_column(end.saturating_sub(1).max(start));
+        Place {
+            line,
+            start: column,
+            end: if last_line == line {
+                last_column + 1
+            } else {
+                column + 1
+            },
+            last_line,
+        }
+    }
+}
+
+/// What is kept of a document besides its paths.
+pub(super) struct XmlTree<'a> {
+    /// The paths, without the wrappers `config`, `response` and `result`.
+    pub(super) tree: Tree<'a>,
+    /// Lines of comments and of the elements around the configuration.
+    pub(super) comments: Vec<(u32, u32)>,
+}
+
+/// Turns a document into paths.
+pub(super) fn read<'a>(document: &'a Document<'_>, text: &str) -> XmlTree<'a> {
+    let start = text.trim_start();
+    let skipped = text
+        .get(..text.len() - start.len())
+        .map_or(0, |t| t.matches('\n').count()) as u32;
+    let lines = Lines::new(start, skipped);
+    let mut out = XmlTree {
+        tree: Tree::new(),
+        comments: Vec::new(),
+    };
+    if let Some(end) = start.strip_prefix("<?").and_then(|s| s.find("?>")) {
+        let place = lines.place(0, end + 4);
+        out.comments.push((place.line, place.last_line));
+    }
+    let mut stack: Vec<(roxmltree::Node<'a, '_>, NodeId)> = document
+        .root()
+        .children()
+        .rev()
+        .map(|n| (n, ROOT))
+        .collect();
+    while let Some((node, parent)) = stack.pop() {
+        if node.is_comment() || node.is_pi() {
+            let place = lines.place(node.range().start, node.range().end);
+            out.comments.push((place.line, place.last_line));
+            continue;
+        }
+        if !node.is_element() {
+            continue;
+        }
+        let tag = node.tag_name().name();
+        let range = node.range();
+        let mut place = lines.place(range.start, range.end);
+        let text = || node.text().map(str::trim).filter(|t| !t.is_empty());
+        if parent == ROOT && matches!(tag, "config" | "response" | "result") {
+            out.comments.push((place.line, place.line));
+            out.comments.push((place.last_line, place.last_line));
+            stack.extend(node.children().rev().map(|n| (n, ROOT)));
+            continue;
+        }
+        let name = match tag {
+            "entry" => node.attribute("name").unwrap_or("entry"),
+            "member" => text().unwrap_or(""),
+            _ => tag,
+        };
+        // The value of a leaf is what people look for on the line.
+        if tag == "member" || (tag != "entry" && !node.has_children()) {
+            place.end = place.end.max(place.start + 1);
+        } else if let Some(first) = node.first_child() {
+            let opening = lines.place(range.start, first.range().start);
+            place.end = opening.end;
+        }
+        let id = out.tree.push(parent, Cow::Borrowed(name), place);
+        if tag != "member"
+            && !node.children().any(|c| c.is_element())
+            && let Some(value) = text()
+        {
+            let value_place = node
+                .first_child()
+                .map_or(place, |c| lines.place(c.range().start, c.range().end));
+            out.tree.push(id, Cow::Borrowed(value), value_place);
+        }
+        stack.extend(node.children().rev().map(|n| (n, id)));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_elements() {
+        let text = "<?xml version=\"1.0\"?>\n<config>\n<a><entry name=\"x\"><b><member>1</member></b>\n<c>v</c></entry></a></config>";
+        let doc = document(text).unwrap();
+        let read = read(&doc, text);
+        let x = read.tree.root().path(&["a", "x"]).unwrap();
+        assert_eq!(x.path(&["b", "1"]).unwrap().place().line, 3);
+        assert_eq!(x.path(&["c", "v"]).unwrap().place().line, 4);
+        assert_eq!(x.place().last_line, 4);
+    }
+
+    #[test]
+    fn depth_is_bounded_before_parsing() {
+        let deep = format!("<config>{}", "<a>".repeat(100_000));
+        assert!(document(&deep).unwrap_err().0.contains("nested"));
+        let flat = format!("<config>{}</config>", "<a/>".repeat(1000));
+        assert!(document(&flat).is_ok());
+    }
+}
