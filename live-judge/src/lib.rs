@@ -18,6 +18,7 @@ pub mod wire;
 pub mod world;
 
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Why the kernel cannot be asked here, if it cannot.
 #[must_use]
@@ -31,7 +32,10 @@ pub fn obstacle(tools: &[&str]) -> Option<String> {
             return Some(format!("`{tool}` is not installed"));
         }
     }
-    let name = format!("fwprobe{}", std::process::id());
+    // Tests of one process run at once.
+    static TRIAL: AtomicUsize = AtomicUsize::new(0);
+    let trial = TRIAL.fetch_add(1, Ordering::Relaxed);
+    let name = format!("fwprobe{}x{trial}", std::process::id());
     let made = Command::new("ip").args(["netns", "add", &name]).status();
     if !made.is_ok_and(|s| s.success()) {
         return Some("network namespaces cannot be made".into());

@@ -604,18 +604,14 @@ impl Generator<'_> {
                     Some(chain) if !early => format!("jump {chain}"),
                     _ => "continue".to_owned(),
                 };
-                (*self.random.pick(
-                    &[
+                self.random
+                    .pick(&[
                         "tcp dport vmap { 80 : accept, 81 : drop, 443 : return }".to_owned(),
                         "udp dport vmap { 53 : accept, 1000-2000 : drop }".to_owned(),
                         format!("tcp dport vmap {{ 22 : {target}, 443 : accept, * : continue }}"),
                         "meta l4proto vmap { tcp : accept, udp : continue }".to_owned(),
-                    ]
-                    .iter()
-                    .collect::<Vec<_>>()
-                    .as_slice(),
-                ))
-                .clone()
+                    ])
+                    .clone()
             }
             20 if self.family != "ip6" => "ip daddr vmap @v4".to_owned(),
             20 => "ip6 daddr vmap @v6".to_owned(),
@@ -647,11 +643,12 @@ impl Generator<'_> {
         }
         let ports = self.random.chance(70);
         if ports {
-            let set: &str = if self.random.chance(50) {
-                *self.random.pick(&PORTS)
+            let sets: &[&str] = if self.random.chance(50) {
+                &PORTS
             } else {
-                *self.random.pick(&PORT_SETS)
+                &PORT_SETS
             };
+            let set = *self.random.pick(sets);
             words.push(format!("{protocol} dport {set}"));
         }
         let port = if ports && self.random.chance(60) {

@@ -82,8 +82,9 @@ struct Senders {
 
 struct OwnSockets {
     send: Senders,
-    /// What passes the input hook: family, protocol.
-    receive: Vec<(bool, u8, Socket)>,
+    /// What passes the input hook: protocol, and for IPv6 the address that the
+    /// socket is bound to, since raw sockets of IPv6 do not show the header.
+    receive: Vec<(Option<IpAddr>, u8, Socket)>,
     udp: Vec<UdpSocket>,
     tcp: Vec<Socket>,
 }
@@ -196,16 +197,17 @@ impl Host {
 impl OwnSockets {
     fn open() -> Self {
         let mut receive = Vec::new();
-        for (domain, protocols) in [
-            (Domain::IPV4, [6, 17, 1, 50]),
-            (Domain::IPV6, [6, 17, 58, 50]),
-        ] {
-            for protocol in protocols {
-                receive.push((
-                    domain == Domain::IPV6,
-                    protocol,
-                    raw(domain, i32::from(protocol)),
-                ));
+        for protocol in [6, 17, 1, 50] {
+            receive.push((None, protocol, raw(Domain::IPV4, i32::from(protocol))));
+        }
+        for [_, own] in [OWN_NEAR, OWN_FAR] {
+            let own: IpAddr = own.parse().expect("an address");
+            for protocol in [6, 17, 58, 50] {
+                let socket = raw(Domain::IPV6, i32::from(protocol));
+                socket
+                    .bind(&SockAddr::from(SocketAddr::new(own, 0)))
+                    .expect("the address is there");
+                receive.push((Some(own), protocol, socket));
             }
         }
         let mut udp = Vec::new();
@@ -238,9 +240,15 @@ impl OwnSockets {
                     socket.set_only_v6(true).expect("sockets can");
                 }
                 socket.set_reuse_address(true).expect("sockets can");
-                socket
-                    .bind(&SockAddr::from(SocketAddr::new(any, port)))
-                    .expect("the port is free");
+                // A program that another thread is starting holds the old socket
+                // for a moment.
+                let address = SockAddr::from(SocketAddr::new(any, port));
+                let mut trials = 0;
+                while let Err(e) = socket.bind(&address) {
+                    trials += 1;
+                    assert!(trials < 1000, "port {port}: {e}");
+                    std::thread::sleep(Duration::from_millis(2));
+                }
                 socket.listen(60000).expect("sockets can");
                 self.tcp.push(socket);
             }
@@ -409,7 +417,9 @@ impl World {
                     let hidden = seen.packet.source.is_unspecified();
                     fate.answered |= at == *from
                         && (seen.packet == back
-                            || hidden && seen.packet.destination_port == back.destination_port);
+                            || hidden
+                                && (seen.packet.destination, seen.packet.destination_port)
+                                    == (back.destination, back.destination_port));
                 }
                 Kind::Refusal => fate.refused |= at == *from,
             }
@@ -459,16 +469,14 @@ impl World {
                 }
             }
         }
-        for (v6, protocol, socket) in &self.own.receive {
+        for (own, protocol, socket) in &self.own.receive {
             while let Ok(length) = (&mut &*socket).read(&mut buffer) {
                 any = true;
                 let bytes = &buffer[..length];
-                // Raw sockets of IPv6 do not show the header.
-                let none = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-                let seen = if *v6 {
-                    wire::body_of(none, none, *protocol, bytes)
-                } else {
-                    wire::read(bytes)
+                let unknown = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+                let seen = match own {
+                    Some(own) => wire::body_of(unknown, *own, *protocol, bytes),
+                    None => wire::read(bytes),
                 };
                 if let Some(seen) = seen {
                     note(Place::Firewall, seen);

@@ -190,6 +190,49 @@ fn untracked_packets_are_not_new() {
 }
 
 #[test]
+fn answers_to_untracked_packets_are_not_untracked_themselves() {
+    let with = |raw: &str, state: &str| {
+        device(&format!(
+            "*raw\n:PREROUTING ACCEPT [0:0]\n{raw}\nCOMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n\
+             -A PREROUTING -p udp -s 10.0.2.2 -j DNAT --to-destination 10.0.2.9\nCOMMIT\n\
+             *filter\n:FORWARD DROP [0:0]\n-A FORWARD -m conntrack --ctstate {state} -j ACCEPT\nCOMMIT\n"
+        ))
+    };
+    let one_way = "-A PREROUTING -d 10.0.2.2 -j CT --notrack";
+    let both =
+        "-A PREROUTING -d 10.0.2.2 -j CT --notrack\n-A PREROUTING -s 10.0.2.2 -j CT --notrack";
+    let packet = tcp("10.0.1.10", "10.0.2.2", 80);
+    let udp = Packet {
+        protocol: 17,
+        ..packet
+    };
+    let works = |device: &Device, packet| reply(device, packet, Journey::Through);
+    assert!(works(&with(both, "UNTRACKED"), packet));
+    assert!(!works(&with(one_way, "UNTRACKED"), packet));
+    // An unexpected SYN-ACK is invalid.
+    assert!(!works(&with(one_way, "NEW,UNTRACKED"), packet));
+    assert!(works(&with(one_way, "INVALID,UNTRACKED"), packet));
+    // A UDP answer starts a connection, and then is translated like one.
+    assert!(!works(&with(one_way, "NEW,UNTRACKED"), udp));
+    let plain = device(&format!(
+        "*raw\n:PREROUTING ACCEPT [0:0]\n{one_way}\nCOMMIT\n*filter\n:FORWARD DROP [0:0]\n\
+         -A FORWARD -m conntrack --ctstate NEW,UNTRACKED -j ACCEPT\nCOMMIT\n"
+    ));
+    assert!(works(&plain, udp));
+}
+
+#[test]
+fn a_translation_to_what_is_there_is_none() {
+    let device = device(
+        "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j DNAT --to-destination 10.0.2.2\nCOMMIT\n\
+         *filter\n:FORWARD DROP [0:0]\n-A FORWARD -m conntrack --ctstate DNAT -j ACCEPT\nCOMMIT\n",
+    );
+    let to = |address| judge(&device, tcp("10.0.1.10", address, 80), Journey::Through).1;
+    assert_eq!(to("10.0.2.3"), ALLOW);
+    assert_eq!(to("10.0.2.2"), DENY);
+}
+
+#[test]
 fn multiport() {
     let device = filter(
         "DROP",
