@@ -1,6 +1,8 @@
 //! The symbolic engine agrees with the rule-by-rule evaluator on the devices of
 //! every fixture: witness, boundary and random packets.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use fw_impact::graph::Side;
 use fw_impact::packet_set::ConditionTable;
 use fw_impact::reference::check;
