@@ -342,6 +342,10 @@ fn rules(list: &[Decision]) -> Vec<Line> {
 fn edits(flow: &FlowReport) -> Vec<Edit> {
     let mut out: Vec<Edit> = Vec::new();
     for cause in flow.caused_by.iter().take(REGIONS) {
+        let context = cause
+            .context
+            .as_ref()
+            .map(|c| c.trim_start_matches("in ").to_owned());
         let line = Line {
             label: String::new(),
             at: place(Some(&cause.file), Some(cause.line)),
@@ -351,16 +355,16 @@ fn edits(flow: &FlowReport) -> Vec<Edit> {
             EditKind::Removed => out.push(Edit {
                 before: Some(line),
                 after: None,
-                context: cause.context.clone(),
+                context: context.clone(),
             }),
             EditKind::Added => {
-                let free = out.iter_mut().find(|e| e.after.is_none() && e.context == cause.context);
+                let free = out.iter_mut().find(|e| e.after.is_none() && e.context == context);
                 match free {
                     Some(edit) => edit.after = Some(line),
                     None => out.push(Edit {
                         before: None,
                         after: Some(line),
-                        context: cause.context.clone(),
+                        context: context.clone(),
                     }),
                 }
             }
