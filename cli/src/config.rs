@@ -34,8 +34,21 @@ pub struct Config {
 }
 
 const KEYS: [&str; 15] = [
-    "before", "after", "flows", "approve", "assume", "resolve", "topology", "vendor", "format",
-    "report", "fail-on", "strict", "horizon", "changed", "exit-zero",
+    "before",
+    "after",
+    "flows",
+    "approve",
+    "assume",
+    "resolve",
+    "topology",
+    "vendor",
+    "format",
+    "report",
+    "fail-on",
+    "strict",
+    "horizon",
+    "changed",
+    "exit-zero",
 ];
 
 impl Config {
@@ -68,7 +81,10 @@ impl Config {
 
     /// Fills in the options about inputs.
     pub fn fill_input(&self, options: &mut InputOptions) {
-        fill(&mut options.vendor, self.vendor.as_ref().map(Spanned::get_ref));
+        fill(
+            &mut options.vendor,
+            self.vendor.as_ref().map(Spanned::get_ref),
+        );
         fill(&mut options.topology, self.topology.as_ref());
         fill(&mut options.assume, self.assume.as_ref());
         fill(&mut options.resolve, self.resolve.as_ref());
@@ -76,7 +92,10 @@ impl Config {
     }
 
     fn fill_output(&self, options: &mut OutputOptions) {
-        fill(&mut options.format, self.format.as_ref().map(Spanned::get_ref));
+        fill(
+            &mut options.format,
+            self.format.as_ref().map(Spanned::get_ref),
+        );
         if options.report.is_empty()
             && let Some(list) = &self.report
         {
@@ -101,12 +120,15 @@ fn severity(text: &str) -> Option<Severity> {
 /// All that is wrong with it, as far as it can be told.
 fn read(source: &Source) -> Result<Config, Vec<Problem>> {
     let config: Config = toml::from_str(&source.text).map_err(|e| {
-        let place = e.span().map_or_else(Place::default, |s| place(source, s.start, s.end));
+        let place = e
+            .span()
+            .map_or_else(Place::default, |s| place(source, s.start, s.end));
         let mut message = e.message().lines().next().unwrap_or_default().to_owned();
         let mut label = None;
         if let Some(rest) = message.strip_prefix("unknown field `") {
             let key = rest.split('`').next().unwrap_or_default().to_owned();
-            label = suggestion(&key, KEYS).or_else(|| Some(format!("known are {}", KEYS.join(", "))));
+            label =
+                suggestion(&key, KEYS).or_else(|| Some(format!("known are {}", KEYS.join(", "))));
             message = format!("unknown key `{key}`");
         }
         let mut problem = Problem::at(source, place, message);
@@ -141,7 +163,12 @@ fn read(source: &Source) -> Result<Config, Vec<Problem>> {
         check(value, &formats, "format", word);
     }
     if let Some(value) = &config.fail_on {
-        check(value, &["low", "medium", "high"], "severity", value.get_ref());
+        check(
+            value,
+            &["low", "medium", "high"],
+            "severity",
+            value.get_ref(),
+        );
     }
     if problems.is_empty() {
         Ok(config)
@@ -202,10 +229,22 @@ mod tests {
         );
         assert!(unknown.contains("did you mean `flows`?"), "{unknown}");
         let two = wrong("fail-on = \"hihg\"\nformat = \"jsn\"\n");
-        assert!(two.contains("fwimpact.toml:1:11: unknown severity `hihg`"), "{two}");
-        assert!(two.contains("fwimpact.toml:2:10: unknown format `jsn`"), "{two}");
-        assert!(wrong("horizon = \"x\"\n").contains("fwimpact.toml:1:11"), "type");
-        assert!(wrong("a = = 1\n").starts_with("error: fwimpact.toml:1:"), "syntax");
+        assert!(
+            two.contains("fwimpact.toml:1:11: unknown severity `hihg`"),
+            "{two}"
+        );
+        assert!(
+            two.contains("fwimpact.toml:2:10: unknown format `jsn`"),
+            "{two}"
+        );
+        assert!(
+            wrong("horizon = \"x\"\n").contains("fwimpact.toml:1:11"),
+            "type"
+        );
+        assert!(
+            wrong("a = = 1\n").starts_with("error: fwimpact.toml:1:"),
+            "syntax"
+        );
     }
 
     #[test]
@@ -220,7 +259,10 @@ mod tests {
                 "vendor" => "\"cisco-asa\"",
                 _ => "\"x\"",
             };
-            assert!(read(&Source::new(NAME, format!("{key} = {value}\n"))).is_ok(), "{key}");
+            assert!(
+                read(&Source::new(NAME, format!("{key} = {value}\n"))).is_ok(),
+                "{key}"
+            );
         }
     }
 }

@@ -100,7 +100,9 @@ impl Server {
     /// `METHOD /path` of all requests.
     fn calls(&self) -> Vec<String> {
         let seen = self.seen();
-        seen.iter().map(|s| format!("{} {}", s.method, s.path)).collect()
+        seen.iter()
+            .map(|s| format!("{} {}", s.method, s.path))
+            .collect()
     }
 }
 
@@ -119,19 +121,33 @@ fn report(folder: &Path, hurt: bool) {
         )
     };
     std::fs::write(folder.join("before.rules"), config(rule)).unwrap();
-    std::fs::write(folder.join("after.rules"), config(if hurt { "" } else { rule })).unwrap();
+    std::fs::write(
+        folder.join("after.rules"),
+        config(if hurt { "" } else { rule }),
+    )
+    .unwrap();
     std::fs::write(
         folder.join("flows.yaml"),
         "version: 1\nflows:\n  - {id: web, from: 10.0.0.0/24, to: 192.0.2.1, service: tcp/80}\n",
     )
     .unwrap();
     let status = command(folder)
-        .args(["check", "--before", "before.rules", "--after", "after.rules"])
+        .args([
+            "check",
+            "--before",
+            "before.rules",
+            "--after",
+            "after.rules",
+        ])
         .args(["--flows", "flows.yaml", "--exit-zero", "--quiet"])
         .args(["--report", "json=impact.json"])
         .output()
         .unwrap();
-    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+    assert!(
+        status.status.success(),
+        "{}",
+        String::from_utf8_lossy(&status.stderr)
+    );
 }
 
 /// The program without anything of the machine's own pipeline.
@@ -140,7 +156,9 @@ fn command(folder: &Path) -> Command {
     command.current_dir(folder);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        let known = ["GITHUB_", "GITLAB_", "CI_"].iter().any(|p| name.starts_with(p));
+        let known = ["GITHUB_", "GITLAB_", "CI_"]
+            .iter()
+            .any(|p| name.starts_with(p));
         if known || name.to_lowercase().ends_with("_proxy") {
             command.env_remove(name);
         }
@@ -217,21 +235,34 @@ const CREATE: &str = "POST /repos/o/r/issues/7/comments";
 #[test]
 fn the_first_comment_is_created() {
     let server = server(vec![
-        (200, "", json!([{"id": 1, "body": "thanks! <!-- fwimpact:default -->"}])),
+        (
+            200,
+            "",
+            json!([{"id": 1, "body": "thanks! <!-- fwimpact:default -->"}]),
+        ),
         (201, "", json!({"id": 2})),
         (200, "", json!([])),
     ]);
     let run = github(&server, &["--label", "fwimpact: blocked", "-v"], true);
     assert_eq!(run.code, 0, "{}", run.err);
     assert!(run.err.contains("created on o/r#7"), "{}", run.err);
-    assert_eq!(server.calls(), [LIST, CREATE, "POST /repos/o/r/issues/7/labels"]);
+    assert_eq!(
+        server.calls(),
+        [LIST, CREATE, "POST /repos/o/r/issues/7/labels"]
+    );
     let seen = server.seen();
     let body = seen[1].body.as_ref().unwrap()["body"].as_str().unwrap();
-    assert!(body.starts_with("<!-- fwimpact:default -->\n### ❌ fwimpact: 1 of 1 flow blocked"), "{body}");
+    assert!(
+        body.starts_with("<!-- fwimpact:default -->\n### ❌ fwimpact: 1 of 1 flow blocked"),
+        "{body}"
+    );
     assert!(body.chars().count() <= 65_536);
     assert_eq!(seen[2].body, Some(json!({"labels": ["fwimpact: blocked"]})));
     for s in &seen {
-        assert_eq!(s.header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+        assert_eq!(
+            s.header("authorization"),
+            Some(format!("Bearer {TOKEN}").as_str())
+        );
         assert_eq!(s.header("accept"), Some("application/vnd.github+json"));
         assert!(s.header("user-agent").unwrap().starts_with("fwimpact/"));
     }
@@ -243,7 +274,11 @@ fn the_comment_is_updated_and_found_on_later_pages() {
     let page: Vec<Value> = (0..100).map(|n| json!({"id": n, "body": "x"})).collect();
     let server = server(vec![
         (200, "", json!(page)),
-        (200, "", json!([{"id": 500, "body": "<!-- fwimpact:default -->\nold"}])),
+        (
+            200,
+            "",
+            json!([{"id": 500, "body": "<!-- fwimpact:default -->\nold"}]),
+        ),
         (200, "", json!({"id": 500})),
         (404, "", json!({"message": "Label does not exist"})),
     ]);
@@ -275,7 +310,11 @@ fn the_same_comment_is_left_alone() {
 #[test]
 fn keys_tell_comments_apart() {
     let server = server(vec![
-        (200, "", json!([{"id": 3, "body": "<!-- fwimpact:default -->"}])),
+        (
+            200,
+            "",
+            json!([{"id": 3, "body": "<!-- fwimpact:default -->"}]),
+        ),
         (201, "", json!({})),
     ]);
     let run = github(&server, &["--key", "core"], true);
@@ -290,18 +329,29 @@ fn without_write_access_the_summary_tells() {
     for status in [403, 404] {
         let server = server(vec![
             (200, "", json!([])),
-            (status, "", json!({"message": "Resource not accessible by integration"})),
+            (
+                status,
+                "",
+                json!({"message": "Resource not accessible by integration"}),
+            ),
         ]);
         let run = github(&server, &[], true);
         assert_eq!(run.code, 0, "{}", run.err);
         assert!(run.err.contains("no write access to o/r#7"), "{}", run.err);
         assert!(run.err.contains("step summary"), "{}", run.err);
-        assert!(run.summary.contains("1 of 1 flow blocked"), "{}", run.summary);
+        assert!(
+            run.summary.contains("1 of 1 flow blocked"),
+            "{}",
+            run.summary
+        );
         assert_eq!(server.calls().len(), 2, "no second attempt");
     }
     let folder = tempfile::tempdir().unwrap();
     report(folder.path(), true);
-    let environment = [("GITHUB_REPOSITORY", "o/r"), ("GITHUB_REF", "refs/pull/7/merge")];
+    let environment = [
+        ("GITHUB_REPOSITORY", "o/r"),
+        ("GITHUB_REF", "refs/pull/7/merge"),
+    ];
     let run = comment(folder.path(), &environment, &[]);
     assert_eq!(run.code, 0);
     assert!(run.err.contains("GITHUB_TOKEN is not set"), "{}", run.err);
@@ -313,9 +363,17 @@ fn limits_and_short_failures_are_waited_for() {
     let busy = server(vec![
         (502, "", Value::Null),
         (429, "retry-after: 0\r\n", json!({"message": "slow down"})),
-        (403, "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 1\r\n", json!({})),
+        (
+            403,
+            "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 1\r\n",
+            json!({}),
+        ),
         (200, "", json!([])),
-        (403, "retry-after: 0\r\n", json!({"message": "secondary rate limit"})),
+        (
+            403,
+            "retry-after: 0\r\n",
+            json!({"message": "secondary rate limit"}),
+        ),
         (201, "", json!({})),
     ]);
     let run = github(&busy, &[], true);
@@ -346,7 +404,8 @@ fn a_wrong_token_is_a_failure() {
 #[test]
 fn a_redirect_does_not_take_the_token_elsewhere() {
     let other = server(vec![(200, "", json!([]))]);
-    let location: &'static str = Box::leak(format!("location: {}/x\r\n", other.url).into_boxed_str());
+    let location: &'static str =
+        Box::leak(format!("location: {}/x\r\n", other.url).into_boxed_str());
     let server = server(vec![(301, location, Value::Null)]);
     let run = github(&server, &[], true);
     assert_eq!(run.code, 1, "{}", run.err);
@@ -373,7 +432,11 @@ fn a_dry_run_sends_nothing() {
     let server = server(vec![]);
     let run = github(&server, &["--dry-run"], true);
     assert_eq!(run.code, 0, "{}", run.err);
-    assert!(run.out.starts_with("<!-- fwimpact:default -->"), "{}", run.out);
+    assert!(
+        run.out.starts_with("<!-- fwimpact:default -->"),
+        "{}",
+        run.out
+    );
     assert!(run.err.contains("o/r#7"));
     assert!(server.calls().is_empty());
 }
@@ -382,7 +445,11 @@ fn a_dry_run_sends_nothing() {
 fn a_check_that_failed_is_never_green() {
     let server = server(vec![(200, "", json!([])), (201, "", json!({}))]);
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("errors.txt"), "error: a.cfg is no config\n```\n").unwrap();
+    std::fs::write(
+        folder.path().join("errors.txt"),
+        "error: a.cfg is no config\n```\n",
+    )
+    .unwrap();
     let environment = [
         ("GITHUB_REPOSITORY", "o/r"),
         ("GITHUB_REF", "refs/pull/7/merge"),
@@ -393,7 +460,10 @@ fn a_check_that_failed_is_never_green() {
     assert_eq!(run.code, 0, "{}", run.err);
     let seen = server.seen();
     let body = seen[1].body.as_ref().unwrap()["body"].as_str().unwrap();
-    assert!(body.contains("could not be checked") && body.contains("a.cfg is no config"), "{body}");
+    assert!(
+        body.contains("could not be checked") && body.contains("a.cfg is no config"),
+        "{body}"
+    );
     assert!(!body.contains('✅'));
     // Without the messages a missing report is a failure of its own.
     let run = comment(folder.path(), &environment, &[]);
@@ -429,14 +499,24 @@ fn gitlab_notes_and_labels() {
 #[test]
 fn a_gitlab_note_is_updated() {
     let server = server(vec![
-        (200, "", json!([{"id": 9, "body": "<!-- fwimpact:default -->\n"}])),
+        (
+            200,
+            "",
+            json!([{"id": 9, "body": "<!-- fwimpact:default -->\n"}]),
+        ),
         (200, "", json!({"id": 9})),
         (200, "", json!({})),
     ]);
     let run = gitlab(&server, &["--label", "risk"], false);
     assert_eq!(run.code, 0, "{}", run.err);
-    assert_eq!(server.calls()[1], "PUT /projects/42/merge_requests/7/notes/9");
-    assert_eq!(server.seen()[2].body, Some(json!({"remove_labels": "risk"})));
+    assert_eq!(
+        server.calls()[1],
+        "PUT /projects/42/merge_requests/7/notes/9"
+    );
+    assert_eq!(
+        server.seen()[2].body,
+        Some(json!({"remove_labels": "risk"}))
+    );
 }
 
 #[test]
@@ -448,4 +528,136 @@ fn outside_a_request_there_is_nothing_to_comment_on() {
     let run = comment(folder.path(), &[("GITHUB_REPOSITORY", "o/r")], &[]);
     assert_eq!(run.code, 2, "{}", run.err);
     assert!(run.err.contains("--number"), "{}", run.err);
+}
+
+/// A pull request in a repository, as action.yml runs it.
+fn pull_request(server: &Server, break_it: bool, token: bool) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .current_dir(here)
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
+            .args([
+                "-c",
+                "init.defaultBranch=main",
+                "-c",
+                "commit.gpgsign=false",
+            ])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    git(&["init", "-q"]);
+    report(here, true);
+    std::fs::create_dir(here.join("network")).unwrap();
+    let edge = here.join("network/edge.rules");
+    std::fs::copy(here.join("before.rules"), &edge).unwrap();
+    git(&["add", "network", "flows.yaml"]);
+    git(&["commit", "-qm", "base"]);
+    git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    if break_it {
+        std::fs::write(&edge, "no configuration\n").unwrap();
+    } else {
+        std::fs::copy(here.join("after.rules"), &edge).unwrap();
+    }
+    git(&["commit", "-qam", "change"]);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../ci/github.sh");
+    let mut run = command(here);
+    let environment: Vec<_> = run
+        .get_envs()
+        .filter(|(_, value)| value.is_none())
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    run = Command::new("bash");
+    run.current_dir(here).arg(script);
+    for name in environment {
+        run.env_remove(name);
+    }
+    run.env("FWIMPACT", env!("CARGO_BIN_EXE_fwimpact"))
+        .env("FWIMPACT_REPORTS", here.join("reports"))
+        .env("INPUT_PATH", "network")
+        .env("INPUT_FLOWS", "flows.yaml")
+        .env("GITHUB_BASE_REF", "main")
+        .env("GITHUB_REF", "refs/pull/7/merge")
+        .env("GITHUB_REPOSITORY", "o/r")
+        .env("GITHUB_SERVER_URL", "https://github.com")
+        .env("GITHUB_SHA", "0123456789abcdef")
+        .env("GITHUB_API_URL", &server.url)
+        .env("GITHUB_STEP_SUMMARY", here.join("summary.md"))
+        .env("GITHUB_OUTPUT", here.join("output"));
+    if token {
+        run.env("GITHUB_TOKEN", TOKEN);
+    }
+    let output = run.output().unwrap();
+    let outputs = std::fs::read_to_string(here.join("output")).unwrap();
+    let code = output.status.code().unwrap();
+    assert!(
+        outputs.contains(&format!("exit-code={code}\n")),
+        "{outputs}"
+    );
+    if !break_it {
+        for name in ["impact.json", "impact.html", "impact.sarif", "impact.xml"] {
+            assert!(here.join("reports").join(name).is_file(), "{name}");
+        }
+    }
+    Run {
+        code,
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        summary: std::fs::read_to_string(here.join("summary.md")).unwrap_or_default(),
+    }
+}
+
+#[test]
+fn a_pull_request_from_the_check_to_the_comment() {
+    let server = server(vec![(200, "", json!([])), (201, "", json!({}))]);
+    let run = pull_request(&server, false, true);
+    assert_eq!(run.code, 14, "{}", run.err);
+    assert!(
+        run.out.starts_with("::error file=network/edge.rules,"),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.summary.contains("1 of 1 flow blocked"),
+        "{}",
+        run.summary
+    );
+    let seen = server.seen();
+    let body = seen[1].body.as_ref().unwrap()["body"].as_str().unwrap();
+    // The removed line is linked in the base, by its commit.
+    assert!(body.contains("/network/edge.rules#L6)"), "{body}");
+    note(&server);
+}
+
+#[test]
+fn a_pull_request_from_a_fork() {
+    let server = server(vec![]);
+    let run = pull_request(&server, false, false);
+    assert_eq!(run.code, 14, "{}", run.err);
+    assert!(
+        run.err.contains("no write access") && run.err.contains("step summary"),
+        "{}",
+        run.err
+    );
+    assert_eq!(run.summary.matches("### ").count(), 1, "{}", run.summary);
+}
+
+#[test]
+fn a_pull_request_that_cannot_be_read() {
+    let server = server(vec![(200, "", json!([])), (201, "", json!({}))]);
+    let run = pull_request(&server, true, true);
+    assert_eq!(run.code, 3, "{}", run.err);
+    let seen = server.seen();
+    let body = seen[1].body.as_ref().unwrap()["body"].as_str().unwrap();
+    assert!(
+        body.contains("could not be checked") && body.contains("edge.rules is no config"),
+        "{body}"
+    );
 }

@@ -8,8 +8,8 @@ use crate::describe::{
 use crate::graph::{Outcome, Side};
 use crate::packet_set::Product;
 use crate::report::{
-    AssumptionReport, Change, ChangeSeverity, DecidedBy, FlowPaths, FlowReport,
-    FlowVerdict, Impact, Reason, Region, Side as SideName, Verdict, WitnessPacket,
+    AssumptionReport, Change, ChangeSeverity, DecidedBy, FlowPaths, FlowReport, FlowVerdict,
+    Impact, Reason, Region, Side as SideName, Verdict, WitnessPacket,
 };
 use crate::trace::Ways;
 use crate::verdict::{Comparison, Difference, Judgement, Part, usual_ports};

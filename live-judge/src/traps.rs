@@ -34,7 +34,11 @@ pub fn sides(vendor: &str) -> Vec<Side> {
             if stem != "before" && stem != "after" {
                 continue;
             }
-            let files = if path.is_dir() { list(&path) } else { vec![path.clone()] };
+            let files = if path.is_dir() {
+                list(&path)
+            } else {
+                vec![path.clone()]
+            };
             let texts = files
                 .iter()
                 .map(|f| std::fs::read_to_string(f).expect("a fixture is text"))

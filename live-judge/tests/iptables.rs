@@ -1,9 +1,9 @@
 //! iptables: the model against the kernel.
 
 use fw_impact::reference::Random;
+use live_judge::iptables::Ruleset;
 use live_judge::judge::{Case, Tally, compare, read};
 use live_judge::world::World;
-use live_judge::iptables::Ruleset;
 use live_judge::{available, iptables, traps};
 
 #[test]
@@ -61,7 +61,13 @@ fn iptables_rulesets() {
 
 #[test]
 fn iptables_fixtures() {
-    let tools = ["ip", "conntrack", "iptables-restore", "ip6tables-restore", "ipset"];
+    let tools = [
+        "ip",
+        "conntrack",
+        "iptables-restore",
+        "ip6tables-restore",
+        "ipset",
+    ];
     if !available(&tools) {
         return;
     }
@@ -71,7 +77,10 @@ fn iptables_fixtures() {
     let mut wrong = Vec::new();
     for (name, texts) in traps::sides("iptables") {
         // Both backends at once need another loader.
-        if texts.iter().any(|t| t.contains("legacy") || t.starts_with("#!")) {
+        if texts
+            .iter()
+            .any(|t| t.contains("legacy") || t.starts_with("#!"))
+        {
             println!("left out: {name} is a script or for the legacy loader");
             continue;
         }
@@ -112,6 +121,11 @@ fn iptables_fixtures() {
         wrong.extend(compare(&mut world, &case, &mut random, 150, &mut tally));
     }
     println!("iptables fixtures: {}", tally.line());
-    assert!(wrong.is_empty(), "{} mismatches\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} mismatches\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert!(tally.verdicts > 500);
 }

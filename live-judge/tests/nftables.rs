@@ -87,9 +87,8 @@ fn nftables_fixtures() {
             continue;
         };
         let loaded = if text.trim_start().starts_with('{') {
-            nftables::load("flush ruleset\n").and_then(|()| {
-                live_judge::world::run("nft", &["-j", "-f", "-"], text).map(drop)
-            })
+            nftables::load("flush ruleset\n")
+                .and_then(|()| live_judge::world::run("nft", &["-j", "-f", "-"], text).map(drop))
         } else {
             nftables::load(text)
         };
@@ -108,6 +107,11 @@ fn nftables_fixtures() {
         wrong.extend(compare(&mut world, &case, &mut random, 150, &mut tally));
     }
     println!("nftables fixtures: {}", tally.line());
-    assert!(wrong.is_empty(), "{} mismatches\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} mismatches\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert!(tally.verdicts > 500);
 }

@@ -59,7 +59,9 @@ pub fn run(mut arguments: Check, verbose: bool, color: ColorChoice) -> Result<u8
     }
     if arguments.changed {
         let (left, judged) = input::changed::keep(&mut before, &mut after, &file.flows);
-        say(&format!("--changed: {judged} devices are judged, {left} are left out"));
+        say(&format!(
+            "--changed: {judged} devices are judged, {left} are left out"
+        ));
     }
     let what = format!("judging {} flows", file.flows.len());
     let progress = Progress::start(&what, !arguments.output.quiet);
@@ -78,7 +80,9 @@ pub fn run(mut arguments: Check, verbose: bool, color: ColorChoice) -> Result<u8
     };
     let mut report = fw_impact::compare(&before.snapshot, &after.snapshot, &file.flows, &options);
     drop(progress);
-    report.findings.extend(std::mem::take(&mut context.policy.findings));
+    report
+        .findings
+        .extend(std::mem::take(&mut context.policy.findings));
     if let Some(approvals) = &approvals {
         report
             .findings

@@ -12,10 +12,10 @@ pub mod trace;
 
 use crate::args::{Arguments, Command, InputOptions, OutputOptions};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::exit::Failure;
 use crate::flows::address::Names;
 use crate::input::{self, Loaded, Settings};
-use crate::config::Config;
 use crate::policy::Policy;
 use crate::settings::assume::{self, Assumptions};
 use crate::settings::topology::{self, Topology};

@@ -28,7 +28,12 @@ pub fn keep(before: &mut Loaded, after: &mut Loaded, flows: &[Flow]) -> (usize, 
             }
         }
     }
-    for device in before.snapshot.devices.iter().chain(&after.snapshot.devices) {
+    for device in before
+        .snapshot
+        .devices
+        .iter()
+        .chain(&after.snapshot.devices)
+    {
         if everywhere || declared.contains(device.name.as_str()) || holds(device, &ends) {
             wanted.insert(device.name.clone());
         }
@@ -66,7 +71,11 @@ pub fn keep(before: &mut Loaded, after: &mut Loaded, flows: &[Flow]) -> (usize, 
 fn edited(before: &Loaded, after: &Loaded) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
     let mut same: BTreeSet<usize> = BTreeSet::new();
-    for (unit, partner) in before.units.iter().zip(pair_units(&before.units, &after.units)) {
+    for (unit, partner) in before
+        .units
+        .iter()
+        .zip(pair_units(&before.units, &after.units))
+    {
         let other = partner.and_then(|n| Some((n, after.units.get(n)?)));
         match other {
             Some((n, other)) if texts(before, unit) == texts(after, other) => {
@@ -101,7 +110,9 @@ fn holds(device: &Device, ends: &AddressSet) -> bool {
         .filter(|p| p.prefix_len() > 0);
     subnets.chain(routed).any(|net| {
         let set = AddressSet::prefix(net.trunc());
-        FAMILIES.iter().any(|f| set.family(*f).meets(ends.family(*f)))
+        FAMILIES
+            .iter()
+            .any(|f| set.family(*f).meets(ends.family(*f)))
     })
 }
 
@@ -126,7 +137,9 @@ fn links(before: &Loaded, after: &Loaded) -> Vec<BTreeSet<String>> {
     for side in [before, after] {
         for device in &side.snapshot.devices {
             for net in device.interfaces.iter().flat_map(|i| &i.addresses) {
-                nets.entry(net.trunc()).or_default().insert(device.name.clone());
+                nets.entry(net.trunc())
+                    .or_default()
+                    .insert(device.name.clone());
             }
         }
         for ((a, _), (b, _)) in &side.snapshot.links {

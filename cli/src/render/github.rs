@@ -52,7 +52,11 @@ fn impact(report: &ImpactReport) -> String {
             cut.push(count(of_level.len() - LIMIT, &format!("more {word}")));
         }
     }
-    out.push_str(&data(&format!("{}  {}", verdict(report.verdict), told_in_short(report))));
+    out.push_str(&data(&format!(
+        "{}  {}",
+        verdict(report.verdict),
+        told_in_short(report)
+    )));
     out.push('\n');
     if !cut.is_empty() {
         out.push_str(&format!("{} in the step summary\n", cut.join(", ")));

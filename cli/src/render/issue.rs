@@ -67,9 +67,15 @@ pub fn all(report: &ImpactReport) -> Vec<Issue> {
             },
             message: format!(
                 "{} {what} on {}{}. No declared flow and no approval covers it.",
-                if possible { "May newly permit" } else { "Newly permits" },
+                if possible {
+                    "May newly permit"
+                } else {
+                    "Newly permits"
+                },
                 e.device,
-                e.path.as_ref().map_or_else(String::new, |p| format!(" ({p})")),
+                e.path
+                    .as_ref()
+                    .map_or_else(String::new, |p| format!(" ({p})")),
             ),
             spots: locate::exposure(e),
             identity: format!("{}\0{what}", e.device),
@@ -101,9 +107,11 @@ pub fn all(report: &ImpactReport) -> Vec<Issue> {
 
 fn of_flow(flow: &FlowReport) -> Issue {
     let (code, level, title) = match (flow.impact, flow.expect.as_str()) {
-        (_, "deny") if flow.exit_code == 14 => {
-            ("flow-open-against-deny", Level::Error, "passes, which must not be")
-        }
+        (_, "deny") if flow.exit_code == 14 => (
+            "flow-open-against-deny",
+            Level::Error,
+            "passes, which must not be",
+        ),
         (Impact::Blocked, _) => ("flow-blocked", Level::Error, "is blocked"),
         (Impact::PartlyBlocked | Impact::Mixed, _) if flow.exit_code >= 13 => {
             ("flow-partly-blocked", Level::Error, "is partly blocked")
@@ -134,17 +142,27 @@ fn of_flow(flow: &FlowReport) -> Issue {
             cause.text.trim()
         ));
         if flow.caused_by.len() > 1 {
-            message.push_str(&format!(" and {}", words::count(flow.caused_by.len() - 1, "more edit")));
+            message.push_str(&format!(
+                " and {}",
+                words::count(flow.caused_by.len() - 1, "more edit")
+            ));
         }
         message.push('.');
     }
     for one in flow.changes.iter().take(3) {
-        message.push_str(&format!(" {}.", sentence(&change(one).replace("   ", ", "))));
+        message.push_str(&format!(
+            " {}.",
+            sentence(&change(one).replace("   ", ", "))
+        ));
     }
     if let Some(reason) = flow.reasons.first() {
         message.push_str(&format!(" {}.", sentence(&reason.text)));
     }
-    if let Some(packet) = flow.witness.as_ref().filter(|_| !sign(flow).1.is_empty() && !flow.lost.is_empty()) {
+    if let Some(packet) = flow
+        .witness
+        .as_ref()
+        .filter(|_| !sign(flow).1.is_empty() && !flow.lost.is_empty())
+    {
         message.push_str(&format!(" For example {} is lost.", words::packet(packet)));
     }
     if let Some(owner) = &flow.owner {

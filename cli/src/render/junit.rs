@@ -33,7 +33,10 @@ fn impact(report: &ImpactReport) -> String {
     for flow in &report.flows {
         tests += 1;
         let id = escape(&flow.id);
-        let _ = write!(cases, "    <testcase name=\"{id}\" classname=\"fwimpact.flows\" time=\"0\"");
+        let _ = write!(
+            cases,
+            "    <testcase name=\"{id}\" classname=\"fwimpact.flows\" time=\"0\""
+        );
         if flow.exit_code == 0 {
             cases.push_str("/>\n");
             continue;
@@ -60,7 +63,9 @@ fn impact(report: &ImpactReport) -> String {
         );
     }
     tests += 1;
-    cases.push_str("    <testcase name=\"nothing else is opened\" classname=\"fwimpact.exposure\" time=\"0\"");
+    cases.push_str(
+        "    <testcase name=\"nothing else is opened\" classname=\"fwimpact.exposure\" time=\"0\"",
+    );
     if report.exposure.is_empty() {
         cases.push_str("/>\n");
     } else {
@@ -77,7 +82,11 @@ fn impact(report: &ImpactReport) -> String {
         "name=\"fwimpact\" package=\"fwimpact\" id=\"0\" timestamp=\"1970-01-01T00:00:00\" hostname=\"localhost\" \
          tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" time=\"0\""
     );
-    let said = format!("{}: {}", words::verdict(report.verdict), words::told_in_short(report));
+    let said = format!(
+        "{}: {}",
+        words::verdict(report.verdict),
+        words::told_in_short(report)
+    );
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite {suite}>\n    \
          <properties>\n      <property name=\"exit-code\" value=\"{}\"/>\n    </properties>\n{cases}    \

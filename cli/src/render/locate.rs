@@ -37,7 +37,10 @@ fn of_decision(decision: &Decision) -> Option<Spot> {
 pub fn flow(flow: &FlowReport) -> Vec<Spot> {
     let mut out: Vec<Spot> = Vec::new();
     let mut add = |spot: Spot| {
-        if !out.iter().any(|o| o.path == spot.path && o.line == spot.line) {
+        if !out
+            .iter()
+            .any(|o| o.path == spot.path && o.line == spot.line)
+        {
             out.push(spot);
         }
     };
@@ -148,7 +151,8 @@ impl Links {
     /// Those of the CI system this runs in.
     pub fn from_environment() -> Self {
         let get = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
-        if let (Some(server), Some(repository)) = (get("GITHUB_SERVER_URL"), get("GITHUB_REPOSITORY"))
+        if let (Some(server), Some(repository)) =
+            (get("GITHUB_SERVER_URL"), get("GITHUB_REPOSITORY"))
         {
             return Self {
                 base: Some(format!("{server}/{repository}/blob")),

@@ -308,4 +308,3 @@ pub fn outage() -> ImpactReport {
     flows.extend(companions());
     report(flows, Verdict::Blocked)
 }
-

@@ -252,10 +252,11 @@ fn no_format_exceeds_its_limits() {
     let results = sarif["runs"][0]["results"].as_array().unwrap();
     assert_eq!(results.len(), 25_000);
     assert_eq!(results[0]["level"], "error");
-    let said = sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let said =
+        sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
+            .as_str()
+            .unwrap()
+            .to_owned();
     // 1,600 flows (changed ones count as well) and 30,000 openings.
     let left = issue::all(&r).len() - 25_000;
     assert!(said.starts_with(&left.to_string()), "{said}");

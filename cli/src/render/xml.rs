@@ -23,6 +23,9 @@ pub fn escape(text: &str) -> String {
 mod tests {
     #[test]
     fn escapes() {
-        assert_eq!(super::escape("<a b='\"&'>\0"), "&lt;a b=&#39;&quot;&amp;&#39;&gt;\u{fffd}");
+        assert_eq!(
+            super::escape("<a b='\"&'>\0"),
+            "&lt;a b=&#39;&quot;&amp;&#39;&gt;\u{fffd}"
+        );
     }
 }

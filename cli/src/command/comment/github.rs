@@ -27,9 +27,10 @@ impl Github {
             .clone()
             .or_else(|| variable("GITHUB_REPOSITORY"))
             .ok_or_else(|| Failure::Usage("no repository: give --repository OWNER/NAME".into()))?;
-        let Some((owner, name)) = repository.split_once('/').filter(|(o, n)| {
-            !o.is_empty() && !n.is_empty() && !n.contains('/')
-        }) else {
+        let Some((owner, name)) = repository
+            .split_once('/')
+            .filter(|(o, n)| !o.is_empty() && !n.is_empty() && !n.contains('/'))
+        else {
             return Err(Failure::Usage(format!(
                 "--repository `{repository}` is not of the form OWNER/NAME"
             )));
@@ -65,12 +66,20 @@ impl Github {
 
 /// The number of the pull request that a workflow runs for.
 fn number() -> Option<u64> {
-    let from_ref = variable("GITHUB_REF")
-        .and_then(|r| r.strip_prefix("refs/pull/")?.split('/').next()?.parse().ok());
+    let from_ref = variable("GITHUB_REF").and_then(|r| {
+        r.strip_prefix("refs/pull/")?
+            .split('/')
+            .next()?
+            .parse()
+            .ok()
+    });
     from_ref.or_else(|| {
         let event = std::fs::read_to_string(variable("GITHUB_EVENT_PATH")?).ok()?;
         let event: Value = serde_json::from_str(&event).ok()?;
-        event.pointer("/pull_request/number").or_else(|| event.get("number"))?.as_u64()
+        event
+            .pointer("/pull_request/number")
+            .or_else(|| event.get("number"))?
+            .as_u64()
     })
 }
 
@@ -123,7 +132,10 @@ fn find(client: &Client, issue: &str, marker: &str) -> Result<Option<(u64, Strin
         let answer = client.send("GET", &path, None)?;
         let list = answer.body.as_array().cloned().unwrap_or_default();
         for comment in &list {
-            let text = comment.get("body").and_then(Value::as_str).unwrap_or_default();
+            let text = comment
+                .get("body")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             if text.starts_with(marker)
                 && let Some(id) = comment.get("id").and_then(Value::as_u64)
             {

@@ -32,8 +32,7 @@ impl Gitlab {
             .ok_or_else(|| {
                 Failure::Usage("this does not run for a merge request: give --number N".into())
             })?;
-        let base =
-            variable("CI_API_V4_URL").unwrap_or_else(|| "https://gitlab.com/api/v4".into());
+        let base = variable("CI_API_V4_URL").unwrap_or_else(|| "https://gitlab.com/api/v4".into());
         let header = variable("GITLAB_TOKEN")
             .map(|token| ("private-token", token.trim().to_owned()))
             .or_else(|| Some(("job-token", variable("CI_JOB_TOKEN")?.trim().to_owned())));
@@ -80,7 +79,11 @@ impl Forge for Gitlab {
             }
         };
         if !change.labels.is_empty() {
-            let key = if change.hurt { "add_labels" } else { "remove_labels" };
+            let key = if change.hurt {
+                "add_labels"
+            } else {
+                "remove_labels"
+            };
             client.send(
                 "PUT",
                 &self.request,

@@ -53,7 +53,11 @@ impl Client {
         match host.as_deref() {
             Some("127.0.0.1" | "localhost") => {}
             None if base.starts_with("https://") => {}
-            _ => return Err(format!("`{base}` is no https address: the token would be readable")),
+            _ => {
+                return Err(format!(
+                    "`{base}` is no https address: the token would be readable"
+                ));
+            }
         }
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -77,7 +81,11 @@ impl Client {
     /// If there is no answer, or it is a refusal.
     pub fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, Trouble> {
         // A comment must not be there twice because an answer was lost.
-        let again = if method == "POST" { Again::No } else { Again::Yes };
+        let again = if method == "POST" {
+            Again::No
+        } else {
+            Again::Yes
+        };
         let mut wait = self.wait;
         let mut attempt = 1;
         loop {
@@ -145,7 +153,8 @@ impl Client {
     fn pause(&self, status: u16, headers: &HeaderMap, again: Again) -> Option<Option<Duration>> {
         let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
         let asked = number("retry-after").map(Duration::from_secs);
-        let used_up = number("x-ratelimit-remaining") == Some(0) || number("ratelimit-remaining") == Some(0);
+        let used_up =
+            number("x-ratelimit-remaining") == Some(0) || number("ratelimit-remaining") == Some(0);
         let limited = status == 429 || (status == 403 && (asked.is_some() || used_up));
         if limited {
             let reset = number("x-ratelimit-reset").or_else(|| number("ratelimit-reset"));

@@ -22,7 +22,11 @@ use fw_impact::report::IMPACT_SCHEMA;
 /// If the report cannot be read, or the service cannot be reached or refuses.
 pub fn run(arguments: &Comment, verbose: bool, color: ColorChoice) -> Result<u8, Failure> {
     let key = &arguments.key;
-    if key.is_empty() || !key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+    if key.is_empty()
+        || !key
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    {
         return Err(Failure::Usage(format!(
             "--key `{key}` may have letters, digits, `-`, `_` and `.` only"
         )));
@@ -59,7 +63,10 @@ pub fn run(arguments: &Comment, verbose: bool, color: ColorChoice) -> Result<u8,
         Service::Gitlab => Box::new(gitlab::Gitlab::new(arguments)?),
     };
     if arguments.dry_run {
-        output::print_error(&format!("would create or update a comment on {}", forge.target()), color);
+        output::print_error(
+            &format!("would create or update a comment on {}", forge.target()),
+            color,
+        );
         output::print(&body, color)?;
         return Ok(0);
     }
@@ -71,7 +78,7 @@ pub fn run(arguments: &Comment, verbose: bool, color: ColorChoice) -> Result<u8,
             Ok(0)
         }
         Err(Trouble::NoAccess(why)) => {
-            instead(&body, &why, forge.target(), color)?;
+            instead(&body, &why, forge.target(), arguments.in_summary, color)?;
             Ok(0)
         }
         Err(Trouble::Failed(why)) => Err(Failure::Io(format!("{}: {why}", forge.target()))),
@@ -134,8 +141,14 @@ fn failure(marker: &str, said: &str) -> String {
 }
 
 /// Where commenting is not allowed, the summary of the step tells.
-fn instead(body: &str, why: &str, target: &str, color: ColorChoice) -> Result<(), Failure> {
-    let written = output::step_summary(|room| body.chars().take(room).collect())?;
+fn instead(
+    body: &str,
+    why: &str,
+    target: &str,
+    in_summary: bool,
+    color: ColorChoice,
+) -> Result<(), Failure> {
+    let written = in_summary || output::step_summary(|room| body.chars().take(room).collect())?;
     let place = if written {
         "the step summary"
     } else {

@@ -2,13 +2,14 @@
 
 use super::super::Page;
 use super::super::words::{
-    self, Tone, change, devices, is_told, packet, place, port_of, packets, sign, worst_first,
+    self, Tone, change, devices, is_told, packet, packets, place, port_of, sign, worst_first,
 };
 use super::picture;
 use askama::Template;
 use fw_impact::ImpactReport;
 use fw_impact::report::{
-    Certainty, Decision, EditKind, Exposure, FlowReport, Impact, LineCoverage, Region, Side, Verdict,
+    Certainty, Decision, EditKind, Exposure, FlowReport, Impact, LineCoverage, Region, Side,
+    Verdict,
 };
 
 /// Regions, openings, remarks that are listed; the rest is counted.
@@ -144,7 +145,12 @@ impl<'a> ImpactPage<'a> {
         let first = flows.len();
         flows.extend(quiet.enumerate().map(|(n, f)| row(first + n, f, false)));
         let mut assumed = report.assumptions.clone();
-        assumed.extend(report.flows.iter().flat_map(|f| f.assumptions.iter().cloned()));
+        assumed.extend(
+            report
+                .flows
+                .iter()
+                .flat_map(|f| f.assumptions.iter().cloned()),
+        );
         assumed.sort();
         assumed.dedup_by(|a, b| a.code == b.code && a.text == b.text && a.device == b.device);
         Self {
@@ -262,11 +268,7 @@ fn details(flow: &FlowReport) -> Details {
     examples.extend(flow.witness.as_ref().map(|w| (packet(w), gone)));
     examples.extend(flow.passing.as_ref().map(|w| (packet(w), "still passes")));
     let regions = |label, list: &[Region]| {
-        let shown = list
-            .iter()
-            .take(REGIONS)
-            .map(|r| packets(r))
-            .collect();
+        let shown = list.iter().take(REGIONS).map(|r| packets(r)).collect();
         (label, shown, list.len().saturating_sub(REGIONS))
     };
     let paths = flow.paths.as_ref().map_or_else(Vec::new, |paths| {
@@ -358,7 +360,9 @@ fn edits(flow: &FlowReport) -> Vec<Edit> {
                 context: context.clone(),
             }),
             EditKind::Added => {
-                let free = out.iter_mut().find(|e| e.after.is_none() && e.context == context);
+                let free = out
+                    .iter_mut()
+                    .find(|e| e.after.is_none() && e.context == context);
                 match free {
                     Some(edit) => edit.after = Some(line),
                     None => out.push(Edit {
@@ -417,7 +421,11 @@ fn bars(report: &ImpactReport) -> Vec<Bar> {
             modeled: lines.modeled,
             inert: lines.inert,
             opaque: lines.opaque,
-            widths: [share(lines.modeled), share(lines.inert), share(lines.opaque)],
+            widths: [
+                share(lines.modeled),
+                share(lines.inert),
+                share(lines.opaque),
+            ],
             listed: Vec::new(),
             more: 0,
         }

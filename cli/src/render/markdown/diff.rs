@@ -65,7 +65,10 @@ pub fn text(report: &DiffReport, page: Page<'_>) -> String {
     }
     let cut = match missing {
         0 => String::new(),
-        n => format!("**Left out for length:** {}.\n", count(n, "entry").replace("entrys", "entries")),
+        n => format!(
+            "**Left out for length:** {}.\n",
+            count(n, "entry").replace("entrys", "entries")
+        ),
     };
     let c = &report.coverage;
     paper.finish(&format!(

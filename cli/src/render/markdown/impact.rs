@@ -2,7 +2,7 @@
 
 use super::super::Page;
 use super::super::words::{
-    self, Tone, change, count, devices, is_told, packet, port_of, packets, sign, worst_first,
+    self, Tone, change, count, devices, is_told, packet, packets, port_of, sign, worst_first,
 };
 use super::paper::{Paper, block, code, escape, fit, line};
 use fw_impact::ImpactReport;
@@ -228,7 +228,10 @@ fn details(page: Page<'_>, flow: &FlowReport) -> String {
             Impact::Undecided => "cannot be decided",
             _ => "is lost",
         };
-        out.push_str(&format!("- for example {} {what}\n", code(&packet(witness))));
+        out.push_str(&format!(
+            "- for example {} {what}\n",
+            code(&packet(witness))
+        ));
     }
     if let Some(passing) = &flow.passing {
         out.push_str(&format!("- {} still passes\n", code(&packet(passing))));
@@ -251,7 +254,10 @@ fn edits(page: Page<'_>, flow: &FlowReport, out: &mut String) {
         out.push_str(if n == 0 { " " } else { ", " });
         out.push_str(&line(page, Some(&cause.file), Some(cause.line)));
         if let Some(context) = &cause.context {
-            out.push_str(&format!(" (in {})", escape(context.trim_start_matches("in "))));
+            out.push_str(&format!(
+                " (in {})",
+                escape(context.trim_start_matches("in "))
+            ));
         }
     }
     if flow.caused_by.len() > EDITS {
@@ -402,7 +408,10 @@ fn unchanged(paper: &mut Paper, report: &ImpactReport) {
         .iter()
         .filter(|f| !is_told(f) && f.companion_of.is_none())
         .collect();
-    let open = same.iter().filter(|f| f.after == FlowVerdict::Undecided).count();
+    let open = same
+        .iter()
+        .filter(|f| f.after == FlowVerdict::Undecided)
+        .count();
     if same.is_empty() {
         return;
     }
@@ -420,7 +429,12 @@ fn unchanged(paper: &mut Paper, report: &ImpactReport) {
 
 fn remarks(paper: &mut Paper, page: Page<'_>, report: &ImpactReport, cut: &mut Vec<String>) {
     let mut list = report.assumptions.clone();
-    list.extend(report.flows.iter().flat_map(|f| f.assumptions.iter().cloned()));
+    list.extend(
+        report
+            .flows
+            .iter()
+            .flat_map(|f| f.assumptions.iter().cloned()),
+    );
     list.sort();
     list.dedup_by(|a, b| a.code == b.code && a.text == b.text && a.device == b.device);
     let grave: Vec<_> = report
@@ -462,7 +476,9 @@ fn remarks(paper: &mut Paper, page: Page<'_>, report: &ImpactReport, cut: &mut V
         }
         let open = format!("<details><summary>{what}: {}</summary>\n\n", items.len());
         let close = "\n</details>\n\n";
-        let room = paper.left().saturating_sub(open.chars().count() + close.len());
+        let room = paper
+            .left()
+            .saturating_sub(open.chars().count() + close.len());
         let mut body = String::new();
         let mut used = 0;
         let mut shown = 0;
@@ -492,7 +508,11 @@ fn footer(report: &ImpactReport, page: Page<'_>, cut: &[String]) -> String {
         side(coverage.after)
     );
     let assumed = report.assumptions.len()
-        + report.flows.iter().map(|f| f.assumptions.len()).sum::<usize>();
+        + report
+            .flows
+            .iter()
+            .map(|f| f.assumptions.len())
+            .sum::<usize>();
     if assumed == 0 {
         out.push_str("; no assumptions");
     }

@@ -31,7 +31,10 @@ pub fn text(report: &TraceReport, page: Page<'_>) -> String {
             item.push_str(&format!("- {}\n", code(&packets(r))));
         }
         if path.regions.len() > 8 {
-            item.push_str(&format!("- {}\n", count(path.regions.len() - 8, "more region")));
+            item.push_str(&format!(
+                "- {}\n",
+                count(path.regions.len() - 8, "more region")
+            ));
         }
         item.push_str("\n| | Device | Step | What happens | Line |\n|---|---|---|---|---|\n");
         for (n, step) in path.steps.iter().enumerate() {
