@@ -1,17 +1,16 @@
 // Checks recorded requests against GitHub's description of its interface.
+// Usage: github.mjs REQUESTS.jsonl FOLDER-WITH-NODE-MODULES
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 const require = createRequire(process.argv[3] ? process.argv[3] + "/" : import.meta.url);
 const Ajv = require("ajv").default ?? require("ajv");
 const api = JSON.parse(readFileSync(require.resolve("@octokit/openapi/generated/api.github.com.deref.json"), "utf8"));
-const ajv = new Ajv({ strict: false, coerceTypes: true });
+const ajv = new Ajv({ strict: false, coerceTypes: true, logger: false });
 const routes = Object.entries(api.paths).map(([path, item]) => ({
   path, item, pattern: new RegExp("^" + path.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{[^}]+\}/g, "([^/]+)") + "$"),
   names: [...path.matchAll(/\{([^}]+)\}/g)].map((m) => m[1]),
 }));
-let wrong = 0, count = 0;
-for (const line of readFileSync(process.argv[2], "utf8").split("\n").filter(Boolean)) {
-  const request = JSON.parse(line);
+function check(request) {
   const url = new URL(request.path, "https://api.github.com");
   const problems = [];
   const fits = routes.filter((r) => r.pattern.test(url.pathname) && r.item[request.method.toLowerCase()]);
@@ -40,6 +39,19 @@ for (const line of readFileSync(process.argv[2], "utf8").split("\n").filter(Bool
       }
     } else if (request.body !== null) problems.push("a body where there is none");
   }
+  return problems;
+}
+// What is plainly wrong must be found.
+for (const request of [
+  { method: "POST", path: "/repos/o/r/issues/7/comments", body: {} },
+  { method: "POST", path: "/repos/o/r/issues/7/comments", body: { body: "x", bdy: 1 } },
+  { method: "GET", path: "/repos/o/r/issues/7/comments?page_size=9", body: null },
+  { method: "PUT", path: "/repos/o/r/issues/comments/7", body: { body: "x" } },
+]) if (!check(request).length) throw new Error(`not found to be wrong: ${JSON.stringify(request)}`);
+let wrong = 0, count = 0;
+for (const line of readFileSync(process.argv[2], "utf8").split("\n").filter(Boolean)) {
+  const request = JSON.parse(line);
+  const problems = check(request);
   count += 1;
   if (problems.length) { wrong += 1; console.error(request.method, request.path, problems.join("; ")); }
 }

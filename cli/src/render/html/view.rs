@@ -38,6 +38,7 @@ pub struct ImpactPage<'a> {
     coverage: Vec<Bar>,
     assumptions: Vec<Remark>,
     diagnostics: Vec<Remark>,
+    remarks: String,
     report: &'a ImpactReport,
 }
 
@@ -116,6 +117,7 @@ struct Bar {
     inert: usize,
     opaque: usize,
     widths: [u32; 3],
+    head: String,
     listed: Vec<Line>,
     more: usize,
 }
@@ -210,6 +212,7 @@ impl<'a> ImpactPage<'a> {
                     at: place(d.file.as_deref(), d.line),
                 })
                 .collect(),
+            remarks: words::count(report.diagnostics.len(), "remark"),
             report,
         }
     }
@@ -268,7 +271,7 @@ fn details(flow: &FlowReport) -> Details {
     examples.extend(flow.witness.as_ref().map(|w| (packet(w), gone)));
     examples.extend(flow.passing.as_ref().map(|w| (packet(w), "still passes")));
     let regions = |label, list: &[Region]| {
-        let shown = list.iter().take(REGIONS).map(|r| packets(r)).collect();
+        let shown = list.iter().take(REGIONS).map(packets).collect();
         (label, shown, list.len().saturating_sub(REGIONS))
     };
     let paths = flow.paths.as_ref().map_or_else(Vec::new, |paths| {
@@ -426,6 +429,7 @@ fn bars(report: &ImpactReport) -> Vec<Bar> {
                 share(lines.inert),
                 share(lines.opaque),
             ],
+            head: format!("{} not understood", words::count(lines.opaque, "line")),
             listed: Vec::new(),
             more: 0,
         }
