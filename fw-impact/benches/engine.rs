@@ -1,6 +1,8 @@
 //! How long the engine takes on generated rule lists: preparing a side,
 //! judging flows, finding what ten edits open and close.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use fw_impact::exposure::differences;
 use fw_impact::graph::Side;

@@ -296,6 +296,7 @@ impl Search<'_, '_, '_> {
             return false;
         };
         let before = self.causes.comparison.before;
+        let snapshot = crate::impact::paired(before.snapshot, &snapshot);
         let after = Side::compared(&snapshot, before.snapshot, before.conditions, before.now);
         let comparison = Comparison::new(before, &after);
         let judgement = comparison.judge(self.flow);

@@ -73,7 +73,27 @@ fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change
     };
     let (old, new) = (way(before, &joint.before), way(after, &joint.after));
     let last = joint.after.crossings.last();
-    if old != new {
+    let crossings = (&joint.before.crossings, &joint.after.crossings);
+    let as_before = crossings.0.len() == crossings.1.len()
+        && crossings.0.iter().zip(crossings.1).all(|(old, new)| {
+            let same = |a: &Option<Arc<str>>, b: &Option<Arc<str>>| {
+                let of = |side: &Side<'_>, device: usize, name: &str| {
+                    side.devices
+                        .get(device)
+                        .and_then(|d| d.device.interface(name)?.hardware.clone())
+                };
+                a == b
+                    || a.as_ref().zip(b.as_ref()).is_some_and(|(a, b)| {
+                        let was = of(before, old.device, a);
+                        was.is_some() && was == of(after, new.device, b)
+                    })
+            };
+            name(before, old.device) == name(after, new.device)
+                && same(&old.ingress, &new.ingress)
+                && same(&old.egress, &new.egress)
+        });
+    // An interface with another name is the same interface.
+    if old != new && !as_before {
         let route = joint.after.crossings.iter().find_map(|c| c.route);
         let (file, line, _) = place(after.snapshot, route);
         push(
@@ -446,7 +466,8 @@ fn severity(
             let off = |t: &[Treatment]| {
                 t.is_empty()
                     || t.iter()
-                        .all(|t| matches!(t.value.as_str(), "disable" | "off" | "none"))
+                        .filter_map(|t| t.value.split_whitespace().last())
+                        .all(|word| matches!(word, "disable" | "off" | "none"))
             };
             if off(is) && !off(was) {
                 (Medium, Some("log reviews no longer see it".into()))

@@ -60,13 +60,17 @@ fn service_texts(services: &IntervalSet) -> Vec<(String, Option<String>, Option<
     for &(low, high) in services.ranges() {
         let whole_from = low.div_ceil(1 << 16);
         let whole_to = (high + 1) >> 16;
-        if low & 0xffff == 0 && whole_to.saturating_sub(whole_from) > 4 && (high + 1) & 0xffff == 0
-        {
+        let mut parts = vec![(low, high)];
+        if whole_to.saturating_sub(whole_from) > 4 {
             // A run of whole protocols is one range of protocol numbers.
             out.push((format!("{whole_from}-{}", whole_to - 1), None, None));
-            continue;
+            parts = vec![(low, whole_from << 16), (whole_to << 16, high + 1)];
+            parts.retain(|(from, to)| from < to);
+            for (_, to) in &mut parts {
+                *to -= 1;
+            }
         }
-        for (protocol, from, to) in by_protocol(&IntervalSet::range(low, high)) {
+        for (protocol, from, to) in by_protocol(&IntervalSet::from_ranges(parts)) {
             let name = protocol_name(protocol);
             if has_ports(protocol) {
                 out.push((name, Some(port_text(from, to)), None));
@@ -277,7 +281,13 @@ pub fn decider<'a>(side: &Side<'a>, visit: &Visit) -> Option<(&'a fw_model::Rule
 fn decision(side: &Side<'_>, visit: &Visit) -> Option<Decision> {
     let (rule, filter) = decider(side, visit)?;
     let device = side.devices.get(visit.device)?.device;
-    let (file, line, text) = place(side.snapshot, rule.span);
+    let (mut file, line, text) = place(side.snapshot, rule.span);
+    if file.is_none()
+        && let [only] = device.sources.as_slice()
+    {
+        // A rule that no line says is one of the device's file all the same.
+        file = side.snapshot.source(*only).map(|s| s.path.clone());
+    }
     Some(Decision {
         device: device.name.clone(),
         filter: filter.to_owned(),

@@ -35,6 +35,8 @@ pub struct Differences {
     pub undecided: Vec<Exposure>,
     /// May be newly denied, but is not newly permitted.
     pub perhaps_closed: Vec<Exposure>,
+    /// Devices, by name, whose IPv6 rules differ though no IPv6 crosses them.
+    pub without_ipv6: Vec<String>,
 }
 
 /// More seeds than this of one device are joined to larger ones.
@@ -58,6 +60,15 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product
         opaque_lines(comparison, old.device, new.device, &mut out);
         for family in [Family::V4, Family::V6] {
             let found = of_device(comparison, family, old_number);
+            if family == Family::V6
+                && [old, new].iter().all(|d| no_ipv6(d.device))
+                && !declared.iter().any(|(f, _)| *f == family)
+            {
+                if !found.is_empty() {
+                    out.without_ipv6.push(old.device.name.clone());
+                }
+                continue;
+            }
             report(
                 comparison,
                 family,
@@ -69,6 +80,21 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product
         }
     }
     out
+}
+
+/// True if a device cannot carry IPv6: its interfaces are all known, and none
+/// has an IPv6 address or a route.
+fn no_ipv6(device: &Device) -> bool {
+    let v4 = |net: &ipnet::IpNet| Family::of(net.addr()) == Family::V4;
+    let addressed = |i: &&fw_model::Interface| !i.addresses.is_empty();
+    device.interfaces_complete
+        && !device.dynamic_routing
+        && device.interfaces.iter().filter(addressed).count() > 1
+        && device
+            .interfaces
+            .iter()
+            .all(|i| i.addresses.iter().all(v4) && !i.dynamic_address)
+        && device.routes.iter().all(|r| v4(&r.prefix))
 }
 
 /// The joints in which a rule that differs has a say.
@@ -113,7 +139,9 @@ fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize)
             regions.push(to);
         }
         for region in regions {
-            out.extend(both(comparison, &flow, family, &region, None));
+            for first in [SideName::Before, SideName::After] {
+                out.extend(both(comparison, &flow, family, &region, first, None));
+            }
         }
         if everywhere {
             return out;
@@ -131,7 +159,8 @@ fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize)
             &flow,
             family,
             seed,
-            Some((true, old_changed)),
+            SideName::Before,
+            Some(old_changed),
         ));
     }
     for seed in new_seeds {
@@ -140,23 +169,30 @@ fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize)
             &flow,
             family,
             seed,
-            Some((false, new_changed)),
+            SideName::After,
+            Some(new_changed),
         ));
     }
     out
 }
 
-/// Follows a region on both sides. With `touching`, only the parts that one
-/// of these rules has a say in on the named side (`true`: before) are
-/// followed on the other.
+/// Follows a region on both sides, first on the one named. With `touching`,
+/// only the parts that one of these rules has a say in there are followed on
+/// the other.
+///
+/// Packets are compared as they enter: on the second side they come in by the
+/// same interface, wherever its routes say that their senders live. Otherwise
+/// a route that is moved would seem to open whatever the new interface lets
+/// through.
 fn both(
     comparison: &Comparison<'_, '_>,
     flow: &Flow,
     family: Family,
     region: &Product,
-    touching: Option<(bool, &FxHashSet<Unpaired>)>,
+    first: SideName,
+    touching: Option<&FxHashSet<Unpaired>>,
 ) -> Vec<Joint> {
-    let first_is_before = touching.is_none_or(|(before, _)| before);
+    let first_is_before = first == SideName::Before;
     let (first, second) = if first_is_before {
         (comparison.before, comparison.after)
     } else {
@@ -164,16 +200,27 @@ fn both(
     };
     let mut out = Vec::new();
     for one in crate::verdict::run(first, flow, family, region, &Assumed::default()) {
-        if let Some((_, rules)) = touching
+        // A branch of what is not understood says something only together
+        // with the others, though it may meet no rule that differs.
+        if let Some(rules) = touching
             && !touches(&one, rules)
+            && one.piece.assumed.is_empty()
         {
+            continue;
+        }
+        // What is for the device itself is no transit.
+        if one.disposition == Disposition::Local {
             continue;
         }
         let entered = one.piece.entered();
         let assumed = one.piece.assumed.clone();
+        let entering = Flow {
+            ingress: same_ingress(first, second, &one),
+            ..flow.clone()
+        };
         let one = Arc::new(one);
-        for other in crate::verdict::run(second, flow, family, &entered, &assumed) {
-            if one.disposition == Disposition::Local && other.disposition == Disposition::Local {
+        for other in crate::verdict::run(second, &entering, family, &entered, &assumed) {
+            if other.disposition == Disposition::Local {
                 continue;
             }
             let product = other.piece.entered();
@@ -198,6 +245,24 @@ fn both(
         }
     }
     out
+}
+
+/// The interface of `second` by which packets came in on `first`: the one
+/// with the same name, else with the same hardware.
+fn same_ingress(first: &Side<'_>, second: &Side<'_>, outcome: &Outcome) -> Option<String> {
+    let crossing = outcome.crossings.first()?;
+    let name = crossing.ingress.as_deref()?;
+    let here = first.devices.get(crossing.device)?.device;
+    let there = second.snapshot.device(&here.name)?;
+    if there.interface(name).is_some() {
+        return Some(name.to_owned());
+    }
+    let hardware = here.interface(name)?.hardware.as_deref()?;
+    let found = there
+        .interfaces
+        .iter()
+        .find(|i| i.hardware.as_deref() == Some(hardware))?;
+    Some(found.name.clone())
 }
 
 fn touches(outcome: &Outcome, rules: &FxHashSet<Unpaired>) -> bool {

@@ -78,7 +78,7 @@ pub fn compare(
         closed: found.closed,
         findings,
         coverage: coverage(before, after),
-        assumptions: device_assumptions(before, after),
+        assumptions: device_assumptions(before, after, &found.without_ipv6),
         diagnostics: diagnostics(before, after),
         judged_at: scheduled.then(|| civil(options.now)),
     }
@@ -122,7 +122,7 @@ pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffR
             .collect(),
         changes,
         coverage: coverage(before, after),
-        assumptions: device_assumptions(before, after),
+        assumptions: device_assumptions(before, after, &found.without_ipv6),
         diagnostics: diagnostics(before, after),
     }
 }
@@ -138,7 +138,7 @@ pub fn tool(options: &Options<'_>) -> Tool {
 
 /// The after side with devices named so that they pair with the before side:
 /// two single devices are the same device, whatever their names.
-fn paired<'s>(before: &Snapshot, after: &'s Snapshot) -> Cow<'s, Snapshot> {
+pub(crate) fn paired<'s>(before: &Snapshot, after: &'s Snapshot) -> Cow<'s, Snapshot> {
     match (before.devices.as_slice(), after.devices.as_slice()) {
         ([old], [new]) if old.name != new.name => {
             let mut renamed = after.clone();
@@ -251,7 +251,11 @@ fn file_coverage(snapshot: &Snapshot, side: SideName) -> Vec<FileCoverage> {
 }
 
 /// Assumptions that hold for whole devices, of both sides.
-fn device_assumptions(before: &Snapshot, after: &Snapshot) -> Vec<AssumptionReport> {
+fn device_assumptions(
+    before: &Snapshot,
+    after: &Snapshot,
+    without_ipv6: &[String],
+) -> Vec<AssumptionReport> {
     let mut out: Vec<AssumptionReport> = [before, after]
         .into_iter()
         .flat_map(|s| s.devices.iter().map(move |d| (s, d)))
@@ -262,6 +266,13 @@ fn device_assumptions(before: &Snapshot, after: &Snapshot) -> Vec<AssumptionRepo
                 .map(move |a| assumption(s, Some(&d.name), a))
         })
         .collect();
+    out.extend(without_ipv6.iter().map(|device| AssumptionReport {
+        code: "ipv4-only".into(),
+        text: "no interface or route has an IPv6 address: IPv6 does not cross the device".into(),
+        device: Some(device.clone()),
+        file: None,
+        line: None,
+    }));
     out.sort();
     out.dedup_by(|a, b| a.code == b.code && a.device == b.device && a.text == b.text);
     out

@@ -588,6 +588,21 @@ pub fn run(
             out.extend(side.follow(entry, only, &query));
             continue;
         }
+        let mut part = part;
+        if ingress.is_none() {
+            let cut_off = side.cut_off(family, only);
+            let sources = part.get(Dim::Source);
+            let gone = sources.intersect(&cut_off);
+            if !gone.is_empty() {
+                let rest = sources.subtract(&cut_off);
+                let gone = part.with(Dim::Source, Arc::new(gone));
+                out.push(stay(family, gone, assumed, Disposition::Unrouted));
+                if rest.is_empty() {
+                    continue;
+                }
+                part = part.with(Dim::Source, Arc::new(rest));
+            }
+        }
         for entry in side.entries(family, &part, ingress.as_deref(), only, assumed) {
             out.extend(side.follow(entry, only, &query));
         }

@@ -366,7 +366,7 @@ impl<'a> State<'a> {
         let vrf = self.vrf();
         self.egress = match lookup(self.device, &vrf, self.current.destination) {
             RouteDecision::Leaves(by) => by.first().map(|(name, _)| (*name).to_owned()),
-            RouteDecision::Discarded(_) | RouteDecision::Unrouted => None,
+            RouteDecision::Discarded(_) | RouteDecision::Down | RouteDecision::Unrouted => None,
         };
     }
 

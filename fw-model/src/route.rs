@@ -41,6 +41,8 @@ pub enum RouteDecision<'a> {
     Leaves(Vec<(&'a str, Option<&'a Route>)>),
     /// A route drops it.
     Discarded(&'a Route),
+    /// It lies on the subnet of an interface that is down.
+    Down,
     /// No route knows it.
     Unrouted,
 }
@@ -75,6 +77,21 @@ fn lookup_within<'a>(
         .filter(|r| usable(device, r, depth))
         .map(|r| (r.prefix.prefix_len(), std::cmp::Reverse(r.metric)))
         .max();
+    // Hosts on the subnet of an interface that is down are cut off: a default
+    // route says nothing of where else they could be.
+    let down = device
+        .interfaces
+        .iter()
+        .filter(|i| !i.enabled && i.vrf == vrf)
+        .any(|i| {
+            i.addresses
+                .iter()
+                .any(|n| n.prefix_len() > 0 && n.contains(&address))
+        });
+    let longest = longest.filter(|best| !(down && best.0 == 0));
+    if down && connected.is_none() && longest.is_none() {
+        return RouteDecision::Down;
+    }
     let Some(best) = longest else {
         return match connected {
             Some((_, interface, _)) => RouteDecision::Leaves(vec![(&interface.name, None)]),

@@ -165,6 +165,39 @@ impl Side<'_> {
         out
     }
 
+    /// The hosts that an interface which is down cuts off: its subnet, as far
+    /// as no other interface and no route but a default route leads there.
+    #[must_use]
+    pub fn cut_off(&self, family: Family, only: Option<usize>) -> IntervalSet {
+        let devices = || {
+            let here = self.devices.iter().enumerate();
+            here.filter(|(number, _)| only.is_none_or(|o| o == *number))
+                .map(|(_, here)| here.device)
+        };
+        let of = |net: ipnet::IpNet| AddressSet::prefix(net).family(family).clone();
+        let down = devices()
+            .flat_map(|d| d.interfaces.iter().filter(|i| !i.enabled))
+            .flat_map(|i| &i.addresses)
+            .filter(|net| net.prefix_len() > 0)
+            .fold(IntervalSet::new(), |all, net| all.union(&of(*net)));
+        if down.is_empty() {
+            return down;
+        }
+        let up = devices()
+            .flat_map(|d| d.interfaces.iter().filter(|i| i.enabled))
+            .flat_map(|i| i.addresses.iter().copied());
+        let routed = devices()
+            .flat_map(|d| d.routes.iter().map(|r| r.prefix))
+            .filter(|prefix| prefix.prefix_len() > 0);
+        let down = up
+            .chain(routed)
+            .fold(down, |left, net| left.subtract(&of(net)));
+        self.snapshot
+            .networks
+            .iter()
+            .fold(down, |left, (set, ..)| left.subtract(set.family(family)))
+    }
+
     /// The places of declared networks and of connected subnets, the smaller
     /// ones first, with all interfaces that a subnet is connected to.
     fn connected_first(

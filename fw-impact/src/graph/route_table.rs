@@ -45,7 +45,7 @@ pub fn route_table(device: &Device, vrf: &str, family: Family) -> RouteTable {
             device
                 .interfaces
                 .iter()
-                .filter(|i| i.vrf == vrf && i.enabled)
+                .filter(|i| i.vrf == vrf)
                 .flat_map(|i| &i.addresses)
                 .map(|net| AddressSet::prefix(*net)),
         )
@@ -80,6 +80,7 @@ pub fn route_table(device: &Device, vrf: &str, family: Family) -> RouteTable {
                     .collect(),
             ),
             RouteDecision::Discarded(route) => Exit::Discarded(route.span),
+            RouteDecision::Down => Exit::Unrouted,
             RouteDecision::Unrouted if complete => Exit::Unrouted,
             RouteDecision::Unrouted => Exit::Unknown,
         };

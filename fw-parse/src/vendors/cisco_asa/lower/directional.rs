@@ -297,8 +297,12 @@ impl Maker<'_> {
         if unidirectional {
             return Some(());
         }
-        // Reverse.
-        let diverted = s.shift.is_some();
+        // Reverse. An identity entry, too, sends the packet to its own real
+        // interface unless it says `route-lookup`. Source: ASA configuration
+        // guide, "Network Address Translation", route-lookup of `nat`.
+        let translated = s.shift.is_some();
+        let diverted = translated || (self.real.is_some() && !self.route_lookup);
+        let plain = identity && !diverted;
         let parts = vec![
             ingress(self.mapped),
             if diverted {
@@ -311,7 +315,7 @@ impl Maker<'_> {
             self.ports.reverse(),
         ];
         let name = format!("{} (reverse)", self.label);
-        let action = if identity {
+        let action = if plain {
             Action::Permit
         } else {
             Action::Translate(Arc::new(Translation {
@@ -327,7 +331,7 @@ impl Maker<'_> {
         };
         let rule = self.rule(" (reverse)", parts, action);
         self.table.rules.push(rule);
-        if diverted && d.shift.is_none() {
+        if translated && d.shift.is_none() {
             self.table.reverse.push(Pairing {
                 real: self.real.map(str::to_owned),
                 mapped: self.mapped.map(str::to_owned),
