@@ -1,6 +1,13 @@
 //! The symbolic engine agrees with the rule-by-rule evaluator on the devices of
 //! every fixture: witness, boundary and random packets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used
+)]
+
 use fw_impact::graph::Side;
 use fw_impact::packet_set::ConditionTable;
 use fw_impact::reference::check;
