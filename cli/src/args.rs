@@ -225,6 +225,10 @@ pub struct Comment {
     /// opened, and loses afterwards; may be repeated.
     #[arg(long, value_name = "LABEL")]
     pub label: Vec<String>,
+    /// The step summary has the report already (`check --format github`
+    /// writes it): without write access it is not written again.
+    #[arg(long)]
+    pub in_summary: bool,
     /// Prints what would be sent, and sends nothing.
     #[arg(long)]
     pub dry_run: bool,

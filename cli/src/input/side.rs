@@ -122,7 +122,12 @@ fn skipped(raw: &Raw, loaded: &mut Loaded) -> bool {
         return true;
     }
     let upper = ["README", "LICENSE", "CHANGELOG", "CODEOWNERS", "Makefile"];
-    if NO_CONFIGS.contains(&ending.to_lowercase().as_str()) || upper.contains(&stem) {
+    // The lists of devices that RANCID and Oxidized keep beside the backups.
+    let lists = ["router.db", "routers.all", "routers.up", "routers.down"];
+    if NO_CONFIGS.contains(&ending.to_lowercase().as_str())
+        || upper.contains(&stem)
+        || lists.contains(&name)
+    {
         loaded.remarks.push(DiagnosticReport {
             code: "skipped-file".into(),
             severity: "note".into(),
@@ -216,6 +221,7 @@ impl Loaded {
 
     /// Sorts the configurations into devices.
     fn group(&mut self, configs: Vec<(&Raw, &'static dyn Vendor, String)>, input: &str) {
+        let relatives: Vec<String> = configs.iter().map(|c| c.0.relative.clone()).collect();
         for (raw, vendor, text) in configs {
             let id = SourceId(u32::try_from(self.snapshot.sources.len()).unwrap_or(u32::MAX));
             let folder = raw.relative.rsplit_once('/').map(|(folder, _)| folder);
@@ -272,6 +278,31 @@ impl Loaded {
                 device: String::new(),
             });
             self.snapshot.sources.push(Source::new(path, text));
+        }
+        self.name_by_file(&relatives);
+    }
+
+    /// Where a folder holds several devices, or is the one in which RANCID
+    /// keeps its backups, they are called after their files.
+    fn name_by_file(&mut self, relatives: &[String]) {
+        let folder = |unit: &Unit| {
+            let first = relatives.get(unit.files.first()?.0 as usize)?;
+            Some((parent(first).to_owned(), stem_of_path(first)))
+        };
+        let places: Vec<Option<(String, String)>> = self.units.iter().map(folder).collect();
+        let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+        for (folder, _) in places.iter().flatten() {
+            *count.entry(folder).or_default() += 1;
+        }
+        for (unit, place) in self.units.iter_mut().zip(&places) {
+            let Some((folder, by_file)) = place else {
+                continue;
+            };
+            let shared = count.get(folder.as_str()).is_some_and(|n| *n > 1);
+            let backups = last_name(folder) == "configs" && unit.files.len() == 1;
+            if !folder.is_empty() && (shared || backups) {
+                unit.key.clone_from(by_file);
+            }
         }
     }
 

@@ -140,7 +140,6 @@ fn rule(code: &str) -> Value {
     };
     json!({
         "id": code,
-        "name": code,
         "shortDescription": {"text": short},
         "fullDescription": {"text": long},
         "help": {"text": long, "markdown": long},

@@ -78,7 +78,7 @@ pub fn run(arguments: &Comment, verbose: bool, color: ColorChoice) -> Result<u8,
             Ok(0)
         }
         Err(Trouble::NoAccess(why)) => {
-            instead(&body, &why, forge.target(), color)?;
+            instead(&body, &why, forge.target(), arguments.in_summary, color)?;
             Ok(0)
         }
         Err(Trouble::Failed(why)) => Err(Failure::Io(format!("{}: {why}", forge.target()))),
@@ -141,8 +141,14 @@ fn failure(marker: &str, said: &str) -> String {
 }
 
 /// Where commenting is not allowed, the summary of the step tells.
-fn instead(body: &str, why: &str, target: &str, color: ColorChoice) -> Result<(), Failure> {
-    let written = output::step_summary(|room| body.chars().take(room).collect())?;
+fn instead(
+    body: &str,
+    why: &str,
+    target: &str,
+    in_summary: bool,
+    color: ColorChoice,
+) -> Result<(), Failure> {
+    let written = in_summary || output::step_summary(|room| body.chars().take(room).collect())?;
     let place = if written {
         "the step summary"
     } else {

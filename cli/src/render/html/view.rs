@@ -38,6 +38,7 @@ pub struct ImpactPage<'a> {
     coverage: Vec<Bar>,
     assumptions: Vec<Remark>,
     diagnostics: Vec<Remark>,
+    remarks: String,
     report: &'a ImpactReport,
 }
 
@@ -116,6 +117,7 @@ struct Bar {
     inert: usize,
     opaque: usize,
     widths: [u32; 3],
+    head: String,
     listed: Vec<Line>,
     more: usize,
 }
@@ -210,6 +212,7 @@ impl<'a> ImpactPage<'a> {
                     at: place(d.file.as_deref(), d.line),
                 })
                 .collect(),
+            remarks: words::count(report.diagnostics.len(), "remark"),
             report,
         }
     }
@@ -344,6 +347,10 @@ fn rules(list: &[Decision]) -> Vec<Line> {
 fn edits(flow: &FlowReport) -> Vec<Edit> {
     let mut out: Vec<Edit> = Vec::new();
     for cause in flow.caused_by.iter().take(REGIONS) {
+        let context = cause
+            .context
+            .as_ref()
+            .map(|c| c.trim_start_matches("in ").to_owned());
         let line = Line {
             label: String::new(),
             at: place(Some(&cause.file), Some(cause.line)),
@@ -353,18 +360,18 @@ fn edits(flow: &FlowReport) -> Vec<Edit> {
             EditKind::Removed => out.push(Edit {
                 before: Some(line),
                 after: None,
-                context: cause.context.clone(),
+                context: context.clone(),
             }),
             EditKind::Added => {
                 let free = out
                     .iter_mut()
-                    .find(|e| e.after.is_none() && e.context == cause.context);
+                    .find(|e| e.after.is_none() && e.context == context);
                 match free {
                     Some(edit) => edit.after = Some(line),
                     None => out.push(Edit {
                         before: None,
                         after: Some(line),
-                        context: cause.context.clone(),
+                        context: context.clone(),
                     }),
                 }
             }
@@ -422,6 +429,7 @@ fn bars(report: &ImpactReport) -> Vec<Bar> {
                 share(lines.inert),
                 share(lines.opaque),
             ],
+            head: format!("{} not understood", words::count(lines.opaque, "line")),
             listed: Vec::new(),
             more: 0,
         }
