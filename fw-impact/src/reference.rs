@@ -7,6 +7,7 @@
 
 use crate::graph::device::Query;
 use crate::graph::network::Entry;
+use crate::graph::route_table::Exit;
 use crate::graph::{Disposition, Outcome, Piece, Side};
 use crate::packet_set::product::DIMS;
 use crate::packet_set::{Assumed, Product};
@@ -217,6 +218,7 @@ fn round(
             side,
             here.device,
             &Case {
+                device: number,
                 family,
                 point,
                 ingress: from.as_deref(),
@@ -263,12 +265,24 @@ fn pick_packet(region: &Product, landmarks: &Landmarks, random: &mut Random) -> 
 }
 
 struct Case<'c> {
+    device: usize,
     family: Family,
     point: [u128; 4],
     ingress: Option<&'c str>,
     egress: Option<&'c str>,
     journey: Journey,
     salt: u64,
+}
+
+/// True if routes that the configuration does not show may know the packet's
+/// destination.
+fn unknown_way(side: &Side<'_>, case: &Case<'_>, packet: &fw_model::Packet) -> bool {
+    let destination = fw_model::address::bits(packet.destination);
+    side.devices.get(case.device).is_some_and(|here| {
+        here.routes(case.ingress, case.family)
+            .iter()
+            .any(|(set, exit)| set.contains(destination) && *exit == Exit::Unknown)
+    })
 }
 
 fn compare(
@@ -326,7 +340,7 @@ fn compare(
             holding.len()
         ));
     };
-    let context = Context {
+    let mut context = Context {
         journey: case.journey,
         ingress: case.ingress,
         egress: case.egress,
@@ -337,7 +351,15 @@ fn compare(
         user: None,
         holds: &holds,
     };
-    let evaluation = evaluate(device, packet, &context);
+    let mut evaluation = evaluate(device, packet, &context);
+    if evaluation.disposition == fw_model::evaluate::Disposition::Unrouted
+        && unknown_way(side, case, &evaluation.translated)
+    {
+        // The configuration does not say where these packets go. The engine
+        // took the only way there is; the evaluator has to be told which.
+        context.egress = outcome.crossings.first().and_then(|c| c.egress.as_deref());
+        evaluation = evaluate(device, packet, &context);
+    }
     let local = case.journey == Journey::Through
         && evaluation.local
         && evaluation.translated.destination == packet.destination
