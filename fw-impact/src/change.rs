@@ -31,7 +31,9 @@ pub fn changes(before: &Side<'_>, after: &Side<'_>, flow: &Flow, joints: &[Joint
         {
             continue;
         }
-        path(before, after, joint, &mut out);
+        if !path(before, after, joint, &mut out) {
+            return_path(before, after, joint, &mut out);
+        }
         for (old, new) in joint.before.crossings.iter().zip(&joint.after.crossings) {
             if name(before, old.device) != name(after, new.device) {
                 continue;
@@ -51,7 +53,57 @@ fn name<'a>(side: &Side<'a>, device: usize) -> &'a str {
         .map_or("", |d| d.device.name.as_str())
 }
 
-fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change>) {
+/// Replies that come back another way, though the packets go the same.
+fn return_path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change>) {
+    let way = |side: &Side<'_>, outcome: &Outcome| -> Vec<String> {
+        let text = |r: &crate::graph::Return| {
+            format!(
+                "{} {} -> {}{}",
+                name(side, r.device),
+                r.ingress.as_deref().unwrap_or("itself"),
+                r.egress.as_deref().unwrap_or("itself"),
+                r.gateway.map_or_else(String::new, |g| format!(" via {g}")),
+            )
+        };
+        outcome.returns.iter().map(text).collect()
+    };
+    let (old, new) = (way(before, &joint.before), way(after, &joint.after));
+    if old == new {
+        return;
+    }
+    let differs = joint
+        .after
+        .returns
+        .iter()
+        .zip(&new)
+        .zip(old.iter().map(Some).chain(std::iter::repeat(None)))
+        .find(|((_, now), was)| Some(*now) != *was)
+        .map(|((r, _), _)| r);
+    let (file, line, _) = place(after.snapshot, differs.and_then(|r| r.route));
+    let or_none = |hops: Vec<String>| {
+        if hops.is_empty() {
+            "no device".to_owned()
+        } else {
+            hops.join(", ")
+        }
+    };
+    push(
+        out,
+        Change {
+            kind: "return-path".into(),
+            before: or_none(old),
+            after: or_none(new),
+            severity: ChangeSeverity::High,
+            note: Some("replies come back another way".into()),
+            device: differs.map(|r| name(after, r.device).to_owned()),
+            file,
+            line,
+        },
+    );
+}
+
+/// True if the packets take another way; that is reported then.
+fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change>) -> bool {
     let way = |side: &Side<'_>, outcome: &Outcome| {
         let hops: Vec<String> = outcome
             .crossings
@@ -109,10 +161,12 @@ fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change
                 line,
             },
         );
-        return;
+        return true;
     }
+    let mut found = false;
     for (old, new) in joint.before.crossings.iter().zip(&joint.after.crossings) {
         if old.gateway != new.gateway {
+            found = true;
             let text = |g: Option<std::net::IpAddr>| {
                 g.map_or_else(|| "connected".to_owned(), |g| g.to_string())
             };
@@ -132,6 +186,7 @@ fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change
             );
         }
     }
+    found || old != new
 }
 
 /// A field of a translated packet compared with the same field of the packet
@@ -376,6 +431,8 @@ fn of_device(
         source_moved: moved(&crossing.original, &crossing.translated, SOURCE),
         destination_moved: moved(&crossing.original, &crossing.translated, DESTINATION),
         moved: false,
+        origin: None,
+        of_origin: false,
     };
     let conditions: &ConditionTable = side.conditions;
     let mut pool = SetPool::default();

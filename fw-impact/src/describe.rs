@@ -221,13 +221,15 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
             .get(number)
             .map_or_else(String::new, |d| d.device.name.clone())
     };
-    let last_device = outcome.crossings.last().map(|c| c.device);
-    let without_rule = |rule: &str, span: Option<Span>| {
+    let returning = outcome.returns.last().map(|r| r.device);
+    let last_device = returning.or_else(|| outcome.crossings.last().map(|c| c.device));
+    let reply = if returning.is_some() { " (reply)" } else { "" };
+    let on = |device: Option<usize>, rule: &str, span: Option<Span>| {
         let (file, line, text) = place(side.snapshot, span);
         Decision {
-            device: last_device.map(device_name).unwrap_or_default(),
+            device: device.map(device_name).unwrap_or_default(),
             filter: "routes".into(),
-            rule: rule.into(),
+            rule: format!("{rule}{reply}"),
             action: "deny".into(),
             file,
             line,
@@ -235,9 +237,18 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
         }
     };
     match &outcome.disposition {
-        Disposition::Unrouted => return vec![without_rule("no route", None)],
-        Disposition::Discarded(span) => return vec![without_rule("null route", *span)],
-        Disposition::Loop => return vec![without_rule("loop", None)],
+        Disposition::Unrouted => return vec![on(last_device, "no route", None)],
+        Disposition::Discarded(span) => return vec![on(last_device, "null route", *span)],
+        Disposition::Loop => {
+            let forward = outcome.crossings.last().and_then(|c| c.route);
+            let back = outcome.returns.last().map(|r| r.route);
+            return vec![on(last_device, "loop", back.unwrap_or(forward))];
+        }
+        Disposition::OneSided(device) => {
+            let route = outcome.returns.iter().find_map(|r| r.route);
+            return vec![on(Some(*device), "asymmetric path", route)];
+        }
+        Disposition::NotAnswered => return vec![on(last_device, "no answer", None)],
         Disposition::Denied | Disposition::Exhausted => {
             if let Some(visit) = outcome.visits.last()
                 && let Some(decision) = decision(side, visit)

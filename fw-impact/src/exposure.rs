@@ -466,6 +466,8 @@ fn matched(
         source_moved: false,
         destination_moved: false,
         moved: false,
+        origin: None,
+        of_origin: false,
     };
     let mut translator = Translator {
         device,

@@ -8,6 +8,8 @@
 use crate::align::{Gap, gaps};
 use crate::exposure::{moved_addresses, same_pipeline, seeds};
 use crate::graph::piece::field;
+use crate::graph::route_table::Exit;
+use crate::graph::side::DeviceSide;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::packet_set::Product;
 use crate::packet_set::product::Dim;
@@ -25,6 +27,8 @@ pub struct DeviceChange {
     pub everywhere: bool,
     /// Addresses that are routed differently, for IPv4 and IPv6.
     pub moved: [IntervalSet; 2],
+    /// Addresses that go to another interface or another next router.
+    pub rerouted: [IntervalSet; 2],
     /// What rules without a partner may match: before, after; for IPv4 and
     /// IPv6.
     pub seeds: [[Vec<Product>; 2]; 2],
@@ -68,6 +72,7 @@ impl Locality {
                     after: number,
                     everywhere: !same_pipeline(o, n),
                     moved: [Family::V4, Family::V6].map(|family| moved_addresses(family, old, new)),
+                    rerouted: [Family::V4, Family::V6].map(|family| rerouted(family, old, new)),
                     seeds: [Family::V4, Family::V6]
                         .map(|family| seeds(before, family, o, n, &gaps)),
                     treatments: treatments_differ(o, n)
@@ -86,21 +91,61 @@ impl Locality {
         self.devices.get(before)?.as_ref()
     }
 
+    /// True if some device routes these packets, or replies to them, elsewhere
+    /// than before; wherever that is, since it may tell where they enter.
+    fn rerouted(&self, outcome: &Outcome) -> bool {
+        let family = outcome.piece.family;
+        let mut moved = self
+            .devices
+            .iter()
+            .flatten()
+            .map(|change| match family {
+                Family::V4 => v4(&change.rerouted),
+                Family::V6 => v6(&change.rerouted),
+            })
+            .filter(|set| !set.is_empty())
+            .peekable();
+        if moved.peek().is_none() {
+            return false;
+        }
+        if outcome.crossings.is_empty() {
+            return true;
+        }
+        let ends: Vec<_> = outcome
+            .crossings
+            .iter()
+            .flat_map(|c| [&c.original, &c.translated])
+            .flat_map(|fields| {
+                [Dim::Source, Dim::Destination]
+                    .map(|dim| outcome.piece.values(dim, field(fields, dim)))
+            })
+            .collect();
+        moved.any(|set| ends.iter().any(|end| end.meets(set)))
+    }
+
     /// True if what became of these packets before the change is certainly
     /// what becomes of them after it, replies and treatments included.
     #[must_use]
     pub fn unchanged(&self, side: &Side<'_>, outcome: &Outcome) -> bool {
-        if self.topology
-            || self
-                .devices
-                .iter()
-                .flatten()
-                .any(|d| d.moved.iter().any(|m| !m.is_empty()))
-            || outcome.disposition == Disposition::Exhausted
-        {
+        if self.topology || outcome.disposition == Disposition::Exhausted {
             return false;
         }
         let family = outcome.piece.family;
+        if self.rerouted(outcome) {
+            return false;
+        }
+        // Devices that only the reply met judged it as a packet of its own.
+        let strange = outcome
+            .returns
+            .iter()
+            .filter(|r| !outcome.crossings.iter().any(|c| c.device == r.device))
+            .any(|r| {
+                self.device(r.device)
+                    .is_none_or(|change| change.everywhere || !change.gaps.is_empty())
+            });
+        if strange {
+            return false;
+        }
         outcome.crossings.iter().all(|crossing| {
             let Some(change) = self.device(crossing.device) else {
                 return false;
@@ -144,6 +189,57 @@ impl Locality {
             })
         })
     }
+}
+
+/// The addresses of a family that a device sends elsewhere than before.
+fn rerouted(family: Family, old: &DeviceSide<'_>, new: &DeviceSide<'_>) -> IntervalSet {
+    let mut out = moved_addresses(family, old, new);
+    let same = |a: &Device, b: &Device| {
+        let routes = |d: &Device| -> Vec<_> {
+            let key = |r: &fw_model::Route| (r.vrf.clone(), r.prefix, r.next.clone(), r.metric);
+            d.routes.iter().map(key).collect()
+        };
+        routes(a) == routes(b)
+    };
+    if same(old.device, new.device) {
+        return out;
+    }
+    let mut vrfs: Vec<&str> = [old, new]
+        .iter()
+        .flat_map(|d| d.device.routes.iter().map(|r| r.vrf.as_str()))
+        .collect();
+    vrfs.sort_unstable();
+    vrfs.dedup();
+    let hops = |exit: &Exit| match exit {
+        Exit::Leaves(hops) => Some(
+            hops.iter()
+                .map(|h| (Arc::clone(&h.interface), h.gateway))
+                .collect::<Vec<_>>(),
+        ),
+        Exit::Discarded(_) => Some(Vec::new()),
+        Exit::Unrouted | Exit::Unknown => None,
+    };
+    for vrf in vrfs {
+        let after = new.routes_of(vrf.to_owned(), family);
+        for (set, exit) in old.routes_of(vrf.to_owned(), family).iter() {
+            for (other, other_exit) in after.iter() {
+                if hops(exit) != hops(other_exit) {
+                    out = out.union(&set.intersect(other));
+                }
+            }
+        }
+    }
+    out
+}
+
+const fn v4(pair: &[IntervalSet; 2]) -> &IntervalSet {
+    let [v4, _] = pair;
+    v4
+}
+
+const fn v6(pair: &[IntervalSet; 2]) -> &IntervalSet {
+    let [_, v6] = pair;
+    v6
 }
 
 /// True if permitted packets may be treated differently: a device's own list

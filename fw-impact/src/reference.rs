@@ -6,7 +6,7 @@
 //! on what becomes of the packet, on how it is translated, and on its reply.
 
 use crate::graph::device::Query;
-use crate::graph::network::Entry;
+use crate::graph::entry::Entry;
 use crate::graph::route_table::Exit;
 use crate::graph::{Disposition, Outcome, Piece, Side};
 use crate::packet_set::product::DIMS;
@@ -197,6 +197,7 @@ fn round(
     let from = (journey != Journey::FromDevice).then_some(ingress);
     let query = Query {
         journey,
+        target: None,
         application: None,
         user: None,
         egress: egress.as_deref(),

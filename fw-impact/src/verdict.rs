@@ -233,8 +233,8 @@ impl<'s, 'a> Comparison<'s, 'a> {
         let mut crossed: FxHashSet<&str> = FxHashSet::default();
         for joint in &judgement.joints {
             for (side, outcome) in [(self.before, &joint.before), (self.after, &joint.after)] {
-                for crossing in &outcome.crossings {
-                    if let Some(here) = side.devices.get(crossing.device) {
+                for number in met(outcome) {
+                    if let Some(here) = side.devices.get(number) {
                         crossed.insert(&here.device.name);
                     }
                 }
@@ -276,9 +276,9 @@ impl<'s, 'a> Comparison<'s, 'a> {
             return false;
         }
         let on = |side: &Side<'_>, outcome: &Outcome| {
-            outcome.crossings.iter().any(|c| {
+            met(outcome).any(|number| {
                 side.devices
-                    .get(c.device)
+                    .get(number)
                     .is_some_and(|d| self.opaque_devices.contains(&d.device.name))
             })
         };
@@ -357,6 +357,15 @@ impl<'s, 'a> Comparison<'s, 'a> {
             members,
         }
     }
+}
+
+/// The devices that packets or their replies met, by position.
+fn met(outcome: &Outcome) -> impl Iterator<Item = usize> + '_ {
+    outcome
+        .crossings
+        .iter()
+        .map(|c| c.device)
+        .chain(outcome.returns.iter().map(|r| r.device))
 }
 
 fn passes(outcome: &Outcome) -> Passes {
@@ -533,10 +542,11 @@ pub fn run(
         Endpoint::Device(name) => Some(name.as_str()),
         _ => None,
     };
-    let only_name = flow.device.as_deref().or(to_device).or(from_device);
-    let only = only_name.and_then(|n| side.devices.iter().position(|d| d.device.name == n));
+    let only_name = flow.device.as_deref();
+    let only = only_name.and_then(|n| side.number(n));
+    let itself = to_device.or(from_device).map(|n| side.number(n));
     let mut out = Vec::new();
-    if only_name.is_some() && only.is_none() {
+    if only_name.is_some() && only.is_none() || itself == Some(None) {
         // The device is not there on this side: nothing to go through.
         return vec![stay(
             family,
@@ -545,6 +555,8 @@ pub fn run(
             Disposition::Unrouted,
         )];
     }
+    let itself = itself.flatten();
+    let target = itself.filter(|_| to_device.is_some());
     let journey = if to_device.is_some() {
         Journey::ToDevice
     } else if from_device.is_some() {
@@ -560,6 +572,7 @@ pub fn run(
     let egress = flow.egress.clone().or_else(|| zone(&flow.to));
     let query = Query {
         journey,
+        target,
         application: flow.application.as_deref(),
         user: flow.user.as_ref().map(Option::as_deref),
         egress: egress.as_deref(),
@@ -579,16 +592,35 @@ pub fn run(
     };
     for part in parts {
         if journey == Journey::FromDevice {
-            let Some(device) = only else { continue };
-            let entry = crate::graph::network::Entry {
-                device,
-                ingress: None,
-                piece: crate::graph::Piece::entering(family, &part, assumed.clone()),
-            };
-            out.extend(side.follow(entry, only, &query));
+            let Some(device) = itself else { continue };
+            let (sent, foreign) = side.sent_by(family, &part, device);
+            out.extend(
+                foreign
+                    .into_iter()
+                    .map(|p| stay(family, p, assumed, Disposition::Local)),
+            );
+            for part in sent {
+                let entry = crate::graph::entry::Entry {
+                    device,
+                    ingress: None,
+                    piece: crate::graph::Piece::entering(family, &part, assumed.clone()),
+                };
+                out.extend(side.follow(entry, only, &query));
+            }
             continue;
         }
         let mut part = part;
+        if let Some(device) = target {
+            let (near, none) = side.answered(family, &part, device);
+            out.extend(
+                none.into_iter()
+                    .map(|p| stay(family, p, assumed, Disposition::NotAnswered)),
+            );
+            match near {
+                Some(near) => part = near,
+                None => continue,
+            }
+        }
         if ingress.is_none() {
             let cut_off = side.cut_off(family, only);
             let sources = part.get(Dim::Source);
@@ -616,5 +648,6 @@ fn stay(family: Family, product: Product, assumed: &Assumed, disposition: Dispos
         disposition,
         visits: Vec::new(),
         crossings: Vec::new(),
+        returns: Vec::new(),
     }
 }

@@ -3,13 +3,14 @@
 
 use crate::address::AddressSet;
 use crate::filter::{Filter, FilterId};
-use crate::match_expr::Condition;
+use crate::match_expr::{Condition, MatchExpr};
 use crate::route::Route;
 use crate::service::ServiceSet;
 use crate::snapshot::{Assumption, Definition};
 use crate::source::{SourceId, Span};
 use crate::treatment::TreatmentRule;
 use ipnet::IpNet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One firewall, router or host (or one context or virtual system of it).
@@ -26,6 +27,8 @@ pub struct Device {
     /// True if `interfaces` is all there are; false where the format only
     /// mentions interfaces in rules, so that there may be others.
     pub interfaces_complete: bool,
+    /// At which of its addresses it answers.
+    pub answers: Answers,
     /// Its zones.
     pub zones: Vec<Zone>,
     /// Its static routes. Connected ones follow from the interfaces.
@@ -33,6 +36,8 @@ pub struct Device {
     /// True if routes may be learned that the configuration does not show (a
     /// routing protocol runs), so that a missing route proves nothing.
     pub dynamic_routing: bool,
+    /// Encrypted ways to other gateways.
+    pub tunnels: Vec<Tunnel>,
     /// All rule lists, in use or not.
     pub filters: Vec<Filter>,
     /// Which lists a packet meets, in order.
@@ -52,6 +57,41 @@ pub struct Device {
     pub assumptions: Vec<Assumption>,
     /// Lines that are not understood and whose reach is unknown.
     pub opaque_lines: Vec<OpaqueLine>,
+}
+
+/// At which of its own addresses a device answers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Answers {
+    /// At all of them, by whichever interface a packet comes in (the weak
+    /// host model of RFC 1122 section 3.3.4.2).
+    #[default]
+    Everywhere,
+    /// At the address of the interface by which a packet comes in.
+    Ingress,
+}
+
+/// A site-to-site tunnel: packets that take it leave encrypted, for the
+/// address of the peer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tunnel {
+    /// What reports call it (`crypto map M 10`).
+    pub name: String,
+    /// The interface that packets are sent out of to take it: one of its own,
+    /// or the one that a policy (`takes`) is bound to.
+    pub interface: String,
+    /// Which of the packets that leave by `interface` take it; `None`: all.
+    pub takes: Option<MatchExpr>,
+    /// The addresses of the gateways at the other end; empty where they are
+    /// not known beforehand.
+    pub peers: Vec<IpAddr>,
+    /// The interface whose address the encrypted packets carry, if the
+    /// configuration says so.
+    pub through: Option<String>,
+    /// The condition of the device's rules that stands for "the packet came
+    /// out of this tunnel", if its rules ask.
+    pub decrypted: Option<Arc<Condition>>,
+    /// Where it stands.
+    pub span: Option<Span>,
 }
 
 /// A line that is not understood and may affect anything on the device.

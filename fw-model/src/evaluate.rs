@@ -172,6 +172,10 @@ struct State<'a> {
     context: &'a Context<'a>,
     original: Packet,
     current: Packet,
+    /// The packet that opened the connection, as it entered; `current` is
+    /// its reply or itself.
+    first: Packet,
+    reply: bool,
     egress: Option<String>,
     packet_mark: u32,
     connection_mark: u32,
@@ -199,6 +203,8 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
         context,
         original: packet,
         current: packet,
+        first: packet,
+        reply: false,
         egress: None,
         packet_mark: 0,
         connection_mark: 0,
@@ -227,6 +233,17 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
 #[must_use]
 pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'_>) -> Disposition {
     let sent = forward.translated;
+    // A connection does not help where a route drops what goes back.
+    if let Some(came) = context.ingress {
+        let back_by = match forward.egress.as_deref() {
+            Some(egress) if !forward.local => egress,
+            _ => came,
+        };
+        let vrf = device.interface(back_by).map_or("", |i| i.vrf.as_str());
+        if let RouteDecision::Discarded(_) = lookup(device, vrf, forward.original.source) {
+            return Disposition::Unrouted;
+        }
+    }
     if device
         .automatic_replies
         .contains(sent.service(), sent.source_port)
@@ -271,6 +288,8 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         context: &reply_context,
         original: outer,
         current: outer,
+        first: forward.original,
+        reply: true,
         egress: context.ingress.map(str::to_owned),
         packet_mark: 0,
         connection_mark: 0,
@@ -517,6 +536,18 @@ impl<'a> State<'a> {
     }
 
     fn matches(&self, expr: &MatchExpr, view: View) -> bool {
+        self.holds(expr, self.seen(view), false)
+    }
+
+    /// Whether a condition holds for `packet`: the one at hand, or the `first`
+    /// of its connection.
+    fn holds(&self, expr: &MatchExpr, packet: Packet, first: bool) -> bool {
+        let (came, left) = (self.context.ingress, self.egress.as_deref());
+        let (came, left) = if first && self.reply {
+            (left, came)
+        } else {
+            (came, left)
+        };
         if let Some(condition) = open_condition(
             expr,
             self.device,
@@ -525,19 +556,18 @@ impl<'a> State<'a> {
         ) {
             return (self.context.holds)(&condition);
         }
-        let packet = self.seen(view);
         match expr {
             MatchExpr::Always => true,
             MatchExpr::Never | MatchExpr::Opaque(_) => false,
-            MatchExpr::All(parts) => parts.iter().all(|p| self.matches(p, view)),
-            MatchExpr::Any(parts) => parts.iter().any(|p| self.matches(p, view)),
-            MatchExpr::Not(part) => !self.matches(part, view),
+            MatchExpr::All(parts) => parts.iter().all(|p| self.holds(p, packet, first)),
+            MatchExpr::Any(parts) => parts.iter().any(|p| self.holds(p, packet, first)),
+            MatchExpr::Not(part) => !self.holds(part, packet, first),
             MatchExpr::Source(set) => set.contains(packet.source),
             MatchExpr::Destination(set) => set.contains(packet.destination),
             MatchExpr::Service(set) => set.contains(packet.service(), packet.source_port),
             MatchExpr::Family(family) => packet.family() == *family,
-            MatchExpr::Ingress(set) => self.context.ingress.is_some_and(|n| set.contains(n)),
-            MatchExpr::Egress(set) => self.egress.as_deref().is_some_and(|n| set.contains(n)),
+            MatchExpr::Ingress(set) => came.is_some_and(|n| set.contains(n)),
+            MatchExpr::Egress(set) => left.is_some_and(|n| set.contains(n)),
             MatchExpr::State(set) => set.contains(if self.untracked {
                 ConnectionState::Untracked
             } else {
@@ -591,7 +621,7 @@ impl<'a> State<'a> {
                 };
                 self.device.own_addresses().contains(address)
             }
-            MatchExpr::Original(part) => self.matches(part, View::ORIGINAL),
+            MatchExpr::Original(part) => self.holds(part, self.first, true),
         }
     }
 

@@ -64,8 +64,9 @@ pub enum MatchExpr {
     Schedule(Arc<Schedule>),
     /// The address is one of the device's own.
     Local(Dimension),
-    /// The part holds for the packet as it entered the device, before any
-    /// translation.
+    /// The part holds for the first packet of the connection as it entered
+    /// the device, before any translation. A reply is judged by the packet
+    /// that it answers.
     Original(Box<MatchExpr>),
     /// A condition that may or may not hold.
     Opaque(Arc<Condition>),

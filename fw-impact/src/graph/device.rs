@@ -6,14 +6,19 @@ use super::route_table::{Exit, Hop};
 use super::side::{DeviceSide, Side};
 use crate::packet_set::condition::End;
 use crate::packet_set::decompose::Start;
-use crate::packet_set::product::Dim;
-use crate::packet_set::{Budget, Context, Fate, Set, decompose};
+use crate::packet_set::product::{DIMS, Dim};
+use crate::packet_set::original::{Origin, Original, Origins};
+use crate::packet_set::term::{Reading, SetPool, Translator};
+use crate::packet_set::{Budget, Context, Fate, Product, Set, decompose};
 use fw_model::address::bits;
 use fw_model::evaluate::Journey;
 use fw_model::nat::{AddressTranslation, PortTranslation, Translation};
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::service::by_protocol;
-use fw_model::{Family, IntervalSet, Stage, StageKind, View};
+use fw_model::{
+    Answers, Condition, ConditionKind, Family, IntervalSet, MatchExpr, Stage, StageKind, Tunnel,
+    View,
+};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -21,6 +26,9 @@ use std::sync::Arc;
 pub struct Query<'a> {
     /// Which way it takes through its last (or first) device.
     pub journey: Journey,
+    /// The device that it is for, by position, where it may cross others on
+    /// its way there; `None`: the first one that it meets.
+    pub target: Option<usize>,
     /// The application, if it names one.
     pub application: Option<&'a str>,
     /// The user, if it names one.
@@ -39,6 +47,7 @@ impl Query<'_> {
     pub fn transit() -> Self {
         Self {
             journey: Journey::Through,
+            target: None,
             application: None,
             user: None,
             egress: None,
@@ -90,6 +99,9 @@ pub struct Situation {
     pub tcp_flags: u8,
     /// They answer a permitted packet.
     pub reply: bool,
+    /// Of an answer: the fields of the packet that it answers, as that
+    /// entered the device.
+    pub first: Option<Fields>,
 }
 
 /// A device within a side.
@@ -128,13 +140,14 @@ impl At<'_, '_> {
     ) -> Vec<(Traveller, Option<Hop>)> {
         traveller.piece.enter_device();
         let pipeline = &self.here.device.pipeline;
-        let from_device = query.journey == Journey::FromDevice;
+        let from_device = query.journey == Journey::FromDevice && ingress.is_none();
         let start = Situation {
             ingress: ingress.clone(),
             egress: None,
             state: ConnectionState::New,
             tcp_flags: tcp_flags::SYN,
             reply: false,
+            first: None,
         };
         let mut inside = self.route(traveller, ingress.as_deref(), query);
         if !from_device {
@@ -147,13 +160,19 @@ impl At<'_, '_> {
                 onward.push(one);
                 continue;
             }
-            let (local, rest) = self.split_local(one, query);
+            let asked = self.is_asked(query);
+            let (local, rest) = self.split_local(one, asked);
             onward.extend(rest);
             for one in local {
                 // Packets that were turned to the device are part of the
                 // question; those for the device's own address are not.
-                if query.journey == Journey::ToDevice || one.traveller.piece.moved() {
+                if one.traveller.piece.moved() {
                     let arrived = self.stages(vec![one], &pipeline.input, &start, query, ended);
+                    out.extend(arrived.into_iter().map(|i| self.arrive(i, &ingress)));
+                } else if asked {
+                    let (one, far) = self.split_far(one, ingress.as_deref());
+                    ended.extend(far.into_iter().map(|f| f.traveller.end(Disposition::Local)));
+                    let arrived = self.stages(one, &pipeline.input, &start, query, ended);
                     out.extend(arrived.into_iter().map(|i| self.arrive(i, &ingress)));
                 } else {
                     ended.push(one.traveller.end(Disposition::Local));
@@ -233,23 +252,179 @@ impl At<'_, '_> {
         (inside.traveller, None)
     }
 
+    /// True if the flow is for this device.
+    fn is_asked(&self, query: &Query<'_>) -> bool {
+        query.journey == Journey::ToDevice && query.target.is_none_or(|t| t == self.number)
+    }
+
+    /// Separates packets for addresses of interfaces that they did not come
+    /// in by, on a device that does not answer there.
+    fn split_far(&self, inside: Inside, ingress: Option<&str>) -> (Vec<Inside>, Vec<Inside>) {
+        let device = self.here.device;
+        let near = ingress
+            .and_then(|name| device.interface(name))
+            .filter(|i| device.answers == Answers::Ingress && !i.dynamic_address);
+        let Some(near) = near else {
+            return (vec![inside], Vec::new());
+        };
+        let piece = &inside.traveller.piece;
+        let near: IntervalSet = near
+            .addresses
+            .iter()
+            .filter(|net| Family::of(net.addr()) == piece.family)
+            .map(|net| (bits(net.addr()), bits(net.addr())))
+            .collect();
+        let current = field(&piece.current, Dim::Destination);
+        let values = piece.values(Dim::Destination, current);
+        let far = values.intersect(self.here.own(piece.family)).subtract(&near);
+        let other = values.subtract(&far);
+        (
+            self.with_destinations(&inside, other),
+            self.with_destinations(&inside, far),
+        )
+    }
+
+    fn with_destinations(&self, inside: &Inside, set: IntervalSet) -> Vec<Inside> {
+        if set.is_empty() {
+            return Vec::new();
+        }
+        let piece = &inside.traveller.piece;
+        let current = field(&piece.current, Dim::Destination);
+        piece
+            .clone()
+            .restrict(
+                Dim::Destination,
+                current,
+                &Arc::new(set),
+                self.side.conditions,
+            )
+            .map(|piece| Inside {
+                traveller: inside.traveller.with(piece),
+                way: inside.way.clone(),
+            })
+            .into_iter()
+            .collect()
+    }
+
+    /// The condition that an unknown gateway carries packets on.
+    #[must_use]
+    pub fn carried(&self, tunnel: &Tunnel) -> Arc<Condition> {
+        let peers: Vec<String> = tunnel.peers.iter().map(ToString::to_string).collect();
+        let peer = if peers.is_empty() {
+            "a peer that is not named".to_owned()
+        } else {
+            format!("peer {}", peers.join(", "))
+        };
+        let device = &self.here.device.name;
+        Arc::new(Condition {
+            key: format!("carried by {} of {device}", tunnel.name),
+            kind: ConditionKind::Environment,
+            text: format!(
+                "{} of {device} to {peer}, which the snapshot does not hold, carries these packets on",
+                tunnel.name
+            ),
+            span: tunnel.span,
+        })
+    }
+
+    /// Separates packets, as they leave by `hop`, for which a condition holds.
+    #[must_use]
+    pub fn split_by(
+        &self,
+        traveller: Traveller,
+        condition: Option<&MatchExpr>,
+        hop: &Hop,
+    ) -> (Vec<Traveller>, Vec<Traveller>) {
+        let Some(condition) = condition else {
+            return (vec![traveller], Vec::new());
+        };
+        let crossing = traveller.crossings.last();
+        let context = Context {
+            family: traveller.piece.family,
+            ingress: crossing.and_then(|c| c.ingress.clone()),
+            egress: Some(Arc::clone(&hop.interface)),
+            state: ConnectionState::New,
+            untracked: false,
+            tcp_flags: tcp_flags::SYN,
+            now: self.side.now,
+            application: None,
+            user: None,
+            source_by: None,
+            destination_by: None,
+            source_moved: false,
+            destination_moved: false,
+            moved: false,
+            origin: None,
+            of_origin: false,
+        };
+        let mut pool = SetPool::default();
+        let terms = Translator {
+            device: self.here.device,
+            context: &context,
+            conditions: self.side.conditions,
+            pool: &mut pool,
+            reading: Reading::Exact,
+        }
+        .terms(condition);
+        let fields = traveller.piece.current;
+        let mut left = vec![(traveller.piece.product(&fields), traveller.piece.assumed.clone())];
+        let mut taken = Vec::new();
+        for term in terms {
+            let mut matched = Product::everything(traveller.piece.family);
+            for (slot, set) in matched.sets.iter_mut().zip(&term.sets) {
+                if let Some(set) = set {
+                    *slot = Arc::clone(set);
+                }
+            }
+            let mut next = Vec::new();
+            for (product, assumed) in left {
+                if let Some(inside) = product.intersect(&matched) {
+                    taken.push((inside.clone(), assumed.and(&term.clause)));
+                    if !term.clause.is_empty() {
+                        next.push((inside, assumed.and_not(&term.clause)));
+                    }
+                }
+                next.extend(
+                    product
+                        .subtract(&matched)
+                        .into_iter()
+                        .map(|p| (p, assumed.clone())),
+                );
+            }
+            left = next;
+        }
+        let narrow = |(product, assumed): (Product, crate::packet_set::Assumed)| {
+            let mut piece =
+                traveller
+                    .piece
+                    .clone()
+                    .restrict_all(&fields, &product, self.side.conditions)?;
+            piece.assumed = assumed.join(&piece.assumed);
+            Some(traveller.with(piece))
+        };
+        (
+            taken.into_iter().filter_map(narrow).collect(),
+            left.into_iter().filter_map(narrow).collect(),
+        )
+    }
+
     /// Splits packets by the interface they leave by.
     fn route(&self, traveller: Traveller, ingress: Option<&str>, query: &Query<'_>) -> Vec<Inside> {
-        if let Some(egress) = query.egress {
-            let hops = self.here.interfaces_named(egress);
-            if !hops.is_empty() {
-                return self.choose(traveller, &named(&hops));
-            }
+        let named_hops = query
+            .egress
+            .map(|name| named(&self.here.interfaces_named(name)))
+            .filter(|hops| !hops.is_empty());
+        let alone = self.side.devices.len() == 1;
+        if let Some(hops) = &named_hops
+            && alone
+        {
+            return self.choose(traveller, hops);
         }
         let table = self.here.routes(ingress, traveller.piece.family);
         let current = field(&traveller.piece.current, Dim::Destination);
         let destinations = traveller.piece.values(Dim::Destination, current);
         let mut out = Vec::new();
-        for (set, exit) in table.iter() {
-            let within = destinations.intersect(set);
-            if within.is_empty() {
-                continue;
-            }
+        for (within, exit) in table.split(&destinations) {
             let Some(piece) = traveller.piece.clone().restrict(
                 Dim::Destination,
                 current,
@@ -259,6 +434,10 @@ impl At<'_, '_> {
                 continue;
             };
             let part = traveller.with(piece);
+            if let Some(wanted) = &named_hops {
+                out.extend(self.choose(part, &self.as_named(wanted, exit)));
+                continue;
+            }
             match exit {
                 Exit::Leaves(hops) => out.extend(self.choose(part, hops)),
                 Exit::Discarded(span) => out.push(Inside {
@@ -334,12 +513,36 @@ impl At<'_, '_> {
             .collect()
     }
 
-    /// Separates packets for the device itself.
-    fn split_local(&self, inside: Inside, query: &Query<'_>) -> (Vec<Inside>, Vec<Inside>) {
+    /// The hops of packets whose flow names the interfaces by which they
+    /// leave: those of the routes that use one of them, or lead on to another
+    /// device of the snapshot, which may be the one that is meant.
+    fn as_named(&self, wanted: &[Hop], exit: &Exit) -> Vec<Hop> {
+        if let Exit::Leaves(hops) = exit {
+            let both: Vec<Hop> = hops
+                .iter()
+                .filter(|h| wanted.iter().any(|w| w.interface == h.interface))
+                .cloned()
+                .collect();
+            if !both.is_empty() {
+                return both;
+            }
+            let network = self.side.network();
+            let onward = |h: &&Hop| !network.next(self.side, self.number, h).is_empty();
+            let on: Vec<Hop> = hops.iter().filter(onward).cloned().collect();
+            if !on.is_empty() {
+                return on;
+            }
+        }
+        wanted.to_vec()
+    }
+
+    /// Separates packets for the device itself; of those that were `asked`
+    /// for, all that were not turned away.
+    fn split_local(&self, inside: Inside, asked: bool) -> (Vec<Inside>, Vec<Inside>) {
         let piece = &inside.traveller.piece;
         let unmoved =
             field(&piece.original, Dim::Destination) == field(&piece.current, Dim::Destination);
-        if (query.journey == Journey::ToDevice && unmoved) || piece.redirected {
+        if (asked && unmoved) || piece.redirected {
             return (vec![inside], Vec::new());
         }
         let own = self.here.own(piece.family);
@@ -348,28 +551,10 @@ impl At<'_, '_> {
         if !values.meets(own) {
             return (Vec::new(), vec![inside]);
         }
-        let part = |set: IntervalSet| -> Vec<Inside> {
-            if set.is_empty() {
-                return Vec::new();
-            }
-            inside
-                .traveller
-                .piece
-                .clone()
-                .restrict(
-                    Dim::Destination,
-                    current,
-                    &Arc::new(set),
-                    self.side.conditions,
-                )
-                .map(|piece| Inside {
-                    traveller: inside.traveller.with(piece),
-                    way: inside.way.clone(),
-                })
-                .into_iter()
-                .collect()
-        };
-        (part(values.intersect(own)), part(values.subtract(own)))
+        (
+            self.with_destinations(&inside, values.intersect(own)),
+            self.with_destinations(&inside, values.subtract(own)),
+        )
     }
 
     /// Takes packets through stages; what a stage drops ends in `ended`.
@@ -418,10 +603,96 @@ impl At<'_, '_> {
         next: &mut Vec<Inside>,
         ended: &mut Vec<Outcome>,
     ) {
+        for (inside, origin) in self.by_origin(inside, stage.view, situation) {
+            self.decide(&inside, origin, stage, name, situation, query, next, ended);
+        }
+    }
+
+    /// Splits packets by what rules ask of the first packet of their
+    /// connection, as far as that is not to be seen in the packets themselves
+    /// any more.
+    fn by_origin(
+        &self,
+        inside: &Inside,
+        view: View,
+        situation: &Situation,
+    ) -> Vec<(Inside, Origins)> {
+        let piece = &inside.traveller.piece;
+        let fields = seen(piece, view);
+        let first = situation.first.unwrap_or(piece.original);
+        let Some(classes) = self
+            .here
+            .origins(piece.family)
+            .filter(|_| first != fields || situation.reply)
+        else {
+            return vec![(inside.clone(), None)];
+        };
+        let mut parts: Vec<(Piece, [Original; 4])> =
+            vec![(piece.clone(), [Original::Value(0); 4])];
+        for (at, (dim, classes)) in DIMS.into_iter().zip(classes).enumerate() {
+            let was = field(&first, dim);
+            let now = DIMS
+                .into_iter()
+                .map(|d| (d, field(&fields, d)))
+                .find(|(_, f)| f.variable == was.variable);
+            let mut next = Vec::new();
+            for (piece, origin) in parts {
+                let mut put = |piece: Piece, value: Original| {
+                    let mut origin = origin;
+                    if let Some(slot) = origin.get_mut(at) {
+                        *slot = value;
+                    }
+                    next.push((piece, origin));
+                };
+                if let Some((seen, now)) = now {
+                    let shift = was.shift.back().then(now.shift);
+                    put(piece, Original::Seen(seen, shift));
+                    continue;
+                }
+                for (set, value) in classes {
+                    let part = piece
+                        .clone()
+                        .restrict(dim, was, set, self.side.conditions);
+                    if let Some(part) = part {
+                        put(part, Original::Value(*value));
+                    }
+                }
+            }
+            parts = next;
+        }
+        parts
+            .into_iter()
+            .map(|(piece, fields)| {
+                let origin = Arc::new(Origin {
+                    fields,
+                    reply: situation.reply,
+                });
+                let inside = Inside {
+                    traveller: inside.traveller.with(piece),
+                    way: inside.way.clone(),
+                };
+                (inside, Some(origin))
+            })
+            .collect()
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn decide(
+        &self,
+        inside: &Inside,
+        origin: Origins,
+        stage: &Stage,
+        name: &Arc<str>,
+        situation: &Situation,
+        query: &Query<'_>,
+        next: &mut Vec<Inside>,
+        ended: &mut Vec<Outcome>,
+    ) {
         let piece = &inside.traveller.piece;
         let fields = seen(piece, stage.view);
         let region = piece.product(&fields);
-        let context = self.context(inside, &fields, situation, query);
+        let mut context = self.context(inside, &fields, situation, query);
+        context.origin = origin;
         let mut budget = query.budget.get();
         let decided = decompose(
             self.here.device,
@@ -509,6 +780,8 @@ impl At<'_, '_> {
             source_moved: moved(&piece.original, &piece.current, SOURCE),
             destination_moved: moved(&piece.original, &piece.current, DESTINATION),
             moved: !situation.reply && *fields != piece.original,
+            origin: None,
+            of_origin: false,
         }
     }
 
@@ -578,22 +851,52 @@ impl At<'_, '_> {
             let parts = piece.clone().turn_into(after, self.side.conditions);
             let (traveller, way) = (one.traveller, one.way);
             for part in parts {
-                let mut one = Inside {
+                let one = Inside {
                     traveller: traveller.with(part),
                     way: way.clone(),
                 };
                 if let Some(egress) = &translation.egress {
-                    one.way = Way::Out(Hop {
-                        interface: egress.as_str().into(),
-                        gateway: None,
-                        span: None,
-                    });
-                    out.push(one);
+                    out.extend(self.out_of(one, egress, situation.ingress.as_deref()));
                 } else if translation.destination.is_some() {
                     out.extend(self.route(one.traveller, situation.ingress.as_deref(), query));
                 } else {
                     out.push(one);
                 }
+            }
+        }
+        out
+    }
+
+    /// Sends packets out of an interface, whatever the routes say; their
+    /// routes out of this interface tell the next router.
+    fn out_of(&self, inside: Inside, egress: &str, ingress: Option<&str>) -> Vec<Inside> {
+        let way = |hop: Option<&Hop>| {
+            Way::Out(hop.cloned().unwrap_or(Hop {
+                interface: egress.into(),
+                gateway: None,
+                span: None,
+            }))
+        };
+        if self.side.devices.len() == 1 {
+            return vec![Inside {
+                way: way(None),
+                ..inside
+            }];
+        }
+        let piece = &inside.traveller.piece;
+        let table = self.here.routes(ingress, piece.family);
+        let values = piece.values(Dim::Destination, field(&piece.current, Dim::Destination));
+        let mut out = Vec::new();
+        for (set, exit) in table.split(&values) {
+            let hop = match exit {
+                Exit::Leaves(hops) => hops.iter().find(|h| *h.interface == *egress),
+                _ => None,
+            };
+            for one in self.with_destinations(&inside, set) {
+                out.push(Inside {
+                    way: way(hop),
+                    ..one
+                });
             }
         }
         out

@@ -18,6 +18,11 @@ pub enum Disposition {
     Discarded(Option<Span>),
     /// It goes round in circles.
     Loop,
+    /// It passes, but a device that keeps track of connections sees one
+    /// direction of them alone and so ends them. The device, by position.
+    OneSided(usize),
+    /// The device that it is for does not answer at this address.
+    NotAnswered,
     /// It is for a device itself, which was not asked for.
     Local,
     /// Working it out takes too long.
@@ -91,6 +96,21 @@ pub struct Crossing {
     pub destination_by: Option<Arc<str>>,
 }
 
+/// A device that a reply crossed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Return {
+    /// The device, by position in the snapshot.
+    pub device: usize,
+    /// The interface by which the reply came in.
+    pub ingress: Option<Arc<str>>,
+    /// The interface by which it left.
+    pub egress: Option<Arc<str>>,
+    /// The route that it left by.
+    pub route: Option<Span>,
+    /// The gateway that it left to.
+    pub gateway: Option<std::net::IpAddr>,
+}
+
 /// A piece at the end of its way.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -102,6 +122,8 @@ pub struct Outcome {
     pub visits: Vec<Visit>,
     /// The devices they crossed, in order; the last one may have dropped them.
     pub crossings: Vec<Crossing>,
+    /// The devices that their replies crossed, in order.
+    pub returns: Vec<Return>,
 }
 
 /// A piece on its way, with its record.
@@ -113,9 +135,22 @@ pub struct Traveller {
     pub visits: Vec<Visit>,
     /// The devices they crossed so far.
     pub crossings: Vec<Crossing>,
+    /// The devices that their replies crossed so far.
+    pub returns: Vec<Return>,
 }
 
 impl Traveller {
+    /// Sets out.
+    #[must_use]
+    pub const fn new(piece: Piece) -> Self {
+        Self {
+            piece,
+            visits: Vec::new(),
+            crossings: Vec::new(),
+            returns: Vec::new(),
+        }
+    }
+
     /// Ends here.
     #[must_use]
     pub fn end(self, disposition: Disposition) -> Outcome {
@@ -124,6 +159,7 @@ impl Traveller {
             disposition,
             visits: self.visits,
             crossings: self.crossings,
+            returns: self.returns,
         }
     }
 
@@ -134,6 +170,7 @@ impl Traveller {
             piece,
             visits: self.visits.clone(),
             crossings: self.crossings.clone(),
+            returns: self.returns.clone(),
         }
     }
 }

@@ -2,13 +2,16 @@
 //! translations they meet, where routes lead them, and how replies come back.
 
 pub mod device;
+pub mod entry;
 pub mod journey;
 pub mod network;
 pub mod piece;
 pub mod reply;
+pub mod return_path;
 pub mod route_table;
 pub mod side;
+pub mod topology;
 
-pub use journey::{Crossing, Disposition, Outcome, Visit};
+pub use journey::{Crossing, Disposition, Outcome, Return, Visit};
 pub use piece::Piece;
 pub use side::Side;

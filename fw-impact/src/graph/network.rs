@@ -1,299 +1,23 @@
-//! The network: links between devices, where packets enter, and their way
-//! from device to device.
+//! The way of packets from device to device.
 
 use super::device::Query;
+use super::entry::Entry;
 use super::journey::{Disposition, Outcome, Traveller};
-use super::piece::Piece;
-use super::route_table::{Exit, Hop};
+use super::route_table::Hop;
 use super::side::Side;
+use super::topology::{FarEnd, Place};
 use crate::packet_set::condition::End;
 use crate::packet_set::product::Dim;
-use crate::packet_set::{Assumed, Product, Set};
+use crate::packet_set::Assumed;
+use fw_model::IntervalSet;
 use fw_model::evaluate::Journey;
-use fw_model::{AddressSet, Family, IntervalSet};
-use petgraph::graph::{NodeIndex, UnGraph};
-use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Which devices can hand packets to each other: a node a device, an edge a
-/// shared subnet or a declared link.
-pub type Topology = UnGraph<usize, Link>;
-
-/// A shared subnet or a declared link: the interfaces of both ends, in the
-/// order of the device numbers.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Link {
-    /// Device and interface of one end.
-    pub one: (usize, Arc<str>),
-    /// Device and interface of the other.
-    pub other: (usize, Arc<str>),
-}
-
-/// A device, by position, and one of its interfaces.
-pub type Place = (usize, Arc<str>);
-
-/// Makes the entry of some sources at a place.
-type Enter<'e> = &'e dyn Fn(usize, Arc<str>, &IntervalSet, &Assumed) -> Entry;
-
-/// Packets at the place where they enter the network.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// The device, by position.
-    pub device: usize,
-    /// The interface.
-    pub ingress: Option<Arc<str>>,
-    /// The packets.
-    pub piece: Piece,
-}
-
-/// Builds the topology of a side from interface addresses and declared links.
-#[must_use]
-pub fn topology(side: &Side<'_>) -> Topology {
-    let mut graph = Topology::default();
-    let nodes: Vec<NodeIndex> = (0..side.devices.len())
-        .map(|number| graph.add_node(number))
-        .collect();
-    let mut nets: Vec<(ipnet::IpNet, usize, Arc<str>)> = Vec::new();
-    for (number, here) in side.devices.iter().enumerate() {
-        for interface in here.device.interfaces.iter().filter(|i| i.enabled) {
-            for net in &interface.addresses {
-                nets.push((net.trunc(), number, interface.name.as_str().into()));
-            }
-        }
-    }
-    nets.sort();
-    let mut add = |one: (usize, Arc<str>), other: (usize, Arc<str>)| {
-        if let (Some(&a), Some(&b)) = (nodes.get(one.0), nodes.get(other.0))
-            && one.0 != other.0
-        {
-            graph.add_edge(a, b, Link { one, other });
-        }
-    };
-    for (at, (net, device, interface)) in nets.iter().enumerate() {
-        for (_, other, peer) in nets
-            .get(at + 1..)
-            .unwrap_or(&[])
-            .iter()
-            .take_while(|n| n.0 == *net)
-        {
-            add((*device, Arc::clone(interface)), (*other, Arc::clone(peer)));
-        }
-    }
-    let number = |name: &str| side.devices.iter().position(|d| d.device.name == name);
-    for ((a, ia), (b, ib)) in &side.snapshot.links {
-        if let (Some(a), Some(b)) = (number(a), number(b)) {
-            add((a, ia.as_str().into()), (b, ib.as_str().into()));
-        }
-    }
-    graph
-}
+/// Packets that left a device: to the next one, or to where they wanted.
+pub type Onward = (Option<Place>, Traveller);
 
 impl Side<'_> {
-    /// Where the packets of `product` enter the network. Each place comes
-    /// with the part of the packets that live there; where nothing tells, all
-    /// feasible places come, each under the assumption that it is the one.
-    #[must_use]
-    pub fn entries(
-        &self,
-        family: Family,
-        product: &Product,
-        ingress: Option<&str>,
-        only: Option<usize>,
-        assumed: &Assumed,
-    ) -> Vec<Entry> {
-        let mut left: IntervalSet = (**product.get(Dim::Source)).clone();
-        let mut out = Vec::new();
-        let devices: Vec<usize> = match only {
-            Some(number) => vec![number],
-            None => (0..self.devices.len()).collect(),
-        };
-        let enter = |device: usize, ingress: Arc<str>, set: &IntervalSet, assumed: &Assumed| {
-            let source: Set = Arc::new(set.clone());
-            Entry {
-                device,
-                ingress: Some(ingress),
-                piece: Piece::entering(family, &product.with(Dim::Source, source), assumed.clone()),
-            }
-        };
-        if let Some(name) = ingress {
-            let named: Vec<(usize, Arc<str>)> = devices
-                .iter()
-                .flat_map(|&d| {
-                    let found = self
-                        .devices
-                        .get(d)
-                        .map(|here| here.interfaces_named(name))
-                        .unwrap_or_default();
-                    found.into_iter().map(move |i| (d, i))
-                })
-                .collect();
-            if !named.is_empty() {
-                return self.alternatives(&named, assumed, |d, i, a| enter(d, i, &left, a));
-            }
-        }
-        // Hosts that topology.yaml places, then hosts on connected subnets.
-        let mut places: Vec<(AddressSet, usize, Arc<str>)> = Vec::new();
-        for (set, device, interface) in &self.snapshot.networks {
-            if let Some(number) = self.devices.iter().position(|d| d.device.name == *device) {
-                places.push((set.clone(), number, interface.as_str().into()));
-            }
-        }
-        for set in self.connected_first(&devices, &places) {
-            let within = left.intersect(set.0.family(family));
-            if within.is_empty() {
-                continue;
-            }
-            left = left.subtract(&within);
-            out.extend(self.alternatives(&set.1, assumed, |d, i, a| enter(d, i, &within, a)));
-        }
-        if left.is_empty() {
-            return out;
-        }
-        out.extend(self.remote(family, &mut left, &devices, assumed, &enter));
-        if !left.is_empty() {
-            let all: Vec<(usize, Arc<str>)> = devices
-                .iter()
-                .filter_map(|&d| self.devices.get(d).map(|here| (d, here)))
-                .flat_map(|(d, here)| {
-                    here.feasible_interfaces()
-                        .iter()
-                        .map(move |i| (d, Arc::clone(i)))
-                })
-                .collect();
-            out.extend(self.alternatives(&all, assumed, |d, i, a| enter(d, i, &left, a)));
-        }
-        out
-    }
-
-    /// The hosts that an interface which is down cuts off: its subnet, as far
-    /// as no other interface and no route but a default route leads there.
-    #[must_use]
-    pub fn cut_off(&self, family: Family, only: Option<usize>) -> IntervalSet {
-        let devices = || {
-            let here = self.devices.iter().enumerate();
-            here.filter(|(number, _)| only.is_none_or(|o| o == *number))
-                .map(|(_, here)| here.device)
-        };
-        let of = |net: ipnet::IpNet| AddressSet::prefix(net).family(family).clone();
-        let down = devices()
-            .flat_map(|d| d.interfaces.iter().filter(|i| !i.enabled))
-            .flat_map(|i| &i.addresses)
-            .filter(|net| net.prefix_len() > 0)
-            .fold(IntervalSet::new(), |all, net| all.union(&of(*net)));
-        if down.is_empty() {
-            return down;
-        }
-        let up = devices()
-            .flat_map(|d| d.interfaces.iter().filter(|i| i.enabled))
-            .flat_map(|i| i.addresses.iter().copied());
-        let routed = devices()
-            .flat_map(|d| d.routes.iter().map(|r| r.prefix))
-            .filter(|prefix| prefix.prefix_len() > 0);
-        let down = up
-            .chain(routed)
-            .fold(down, |left, net| left.subtract(&of(net)));
-        self.snapshot
-            .networks
-            .iter()
-            .fold(down, |left, (set, ..)| left.subtract(set.family(family)))
-    }
-
-    /// The places of declared networks and of connected subnets, the smaller
-    /// ones first, with all interfaces that a subnet is connected to.
-    fn connected_first(
-        &self,
-        devices: &[usize],
-        declared: &[(AddressSet, usize, Arc<str>)],
-    ) -> Vec<(AddressSet, Vec<Place>)> {
-        let mut out: Vec<(AddressSet, Vec<Place>)> = declared
-            .iter()
-            .filter(|(_, device, _)| devices.contains(device))
-            .map(|(set, device, interface)| (set.clone(), vec![(*device, Arc::clone(interface))]))
-            .collect();
-        let mut nets: Vec<(ipnet::IpNet, usize, Arc<str>)> = Vec::new();
-        for &number in devices {
-            let Some(here) = self.devices.get(number) else {
-                continue;
-            };
-            for interface in here.device.interfaces.iter().filter(|i| i.enabled) {
-                for net in &interface.addresses {
-                    nets.push((net.trunc(), number, interface.name.as_str().into()));
-                }
-            }
-        }
-        nets.sort_by_key(|n| (std::cmp::Reverse(n.0.prefix_len()), n.0, n.1));
-        for group in nets.chunk_by(|a, b| a.0 == b.0) {
-            if let Some((net, ..)) = group.first() {
-                out.push((
-                    AddressSet::prefix(*net),
-                    group.iter().map(|n| (n.1, Arc::clone(&n.2))).collect(),
-                ));
-            }
-        }
-        out
-    }
-
-    /// Hosts behind routers that the snapshot does not hold: they enter where
-    /// a route to them leaves the snapshot.
-    fn remote(
-        &self,
-        family: Family,
-        left: &mut IntervalSet,
-        devices: &[usize],
-        assumed: &Assumed,
-        enter: Enter<'_>,
-    ) -> Vec<Entry> {
-        // Parts of the sources with all places that a route names for them.
-        let mut parts: Vec<(IntervalSet, Vec<Place>)> = Vec::new();
-        for &number in devices {
-            let Some(here) = self.devices.get(number) else {
-                continue;
-            };
-            let mut vrfs: Vec<&str> = here
-                .device
-                .interfaces
-                .iter()
-                .map(|i| i.vrf.as_str())
-                .collect();
-            vrfs.sort_unstable();
-            vrfs.dedup();
-            for vrf in vrfs {
-                for (set, exit) in here.routes_of(vrf.to_owned(), family).iter() {
-                    let Exit::Leaves(hops) = exit else { continue };
-                    let within = left.intersect(set);
-                    if within.is_empty() {
-                        continue;
-                    }
-                    let outside: Vec<(usize, Arc<str>)> = hops
-                        .iter()
-                        .filter(|h| !self.owned(h.gateway, number))
-                        .map(|h| (number, Arc::clone(&h.interface)))
-                        .collect();
-                    if outside.is_empty() {
-                        continue;
-                    }
-                    add_places(&mut parts, within, &outside);
-                }
-            }
-        }
-        let mut out = Vec::new();
-        for (set, places) in parts {
-            *left = left.subtract(&set);
-            out.extend(self.alternatives(&places, assumed, |d, i, a| enter(d, i, &set, a)));
-        }
-        out
-    }
-
-    /// True if a gateway is an address of another device of the snapshot.
-    fn owned(&self, gateway: Option<IpAddr>, not: usize) -> bool {
-        gateway.is_some_and(|g| {
-            self.devices.iter().enumerate().any(|(number, here)| {
-                number != not && here.own(Family::of(g)).contains(fw_model::address::bits(g))
-            })
-        })
-    }
-
-    fn alternatives(
+    pub(super) fn alternatives(
         &self,
         places: &[(usize, Arc<str>)],
         assumed: &Assumed,
@@ -338,15 +62,7 @@ impl Side<'_> {
     pub fn follow(&self, entry: Entry, only: Option<usize>, query: &Query<'_>) -> Vec<Outcome> {
         let mut ended = Vec::new();
         let mut arrived = Vec::new();
-        let mut todo = vec![(
-            entry.device,
-            entry.ingress,
-            Traveller {
-                piece: entry.piece,
-                visits: Vec::new(),
-                crossings: Vec::new(),
-            },
-        )];
+        let mut todo = vec![(entry.device, entry.ingress, Traveller::new(entry.piece))];
         while let Some((number, ingress, traveller)) = todo.pop() {
             let Some(at) = self.at(number) else { continue };
             let seen = traveller
@@ -358,20 +74,26 @@ impl Side<'_> {
                 continue;
             }
             for (traveller, hop) in at.cross(traveller, ingress, query, &mut ended) {
-                let next = hop
-                    .filter(|_| only.is_none() && query.journey == Journey::Through)
-                    .map(|hop| self.onward(number, &hop, &traveller))
-                    .unwrap_or_default();
-                if next.is_empty() {
+                let Some(hop) = hop.filter(|_| only.is_none()) else {
                     arrived.push(traveller);
-                } else {
-                    todo.extend(next.into_iter().map(|(d, i, t)| (d, Some(i), t)));
+                    continue;
+                };
+                for (next, traveller) in self.onward(number, &hop, traveller, &mut ended) {
+                    match next {
+                        Some((device, ingress)) => todo.push((device, Some(ingress), traveller)),
+                        None => arrived.push(traveller),
+                    }
                 }
             }
         }
         for traveller in arrived {
-            if query.replies {
-                self.reply(traveller, query, &mut ended);
+            let missed = query.journey == Journey::ToDevice
+                && query.target.is_some()
+                && !traveller.crossings.last().is_some_and(|c| c.local);
+            if missed {
+                ended.push(traveller.end(Disposition::NotAnswered));
+            } else if query.replies {
+                self.reply(traveller, only, query, &mut ended);
             } else {
                 ended.push(traveller.end(Disposition::Permitted));
             }
@@ -379,119 +101,207 @@ impl Side<'_> {
         ended
     }
 
-    /// The next device, if the packets do not arrive on the subnet they leave
-    /// to: the one that owns the gateway, or the other end of a declared link.
+    /// Where packets go that leave `number` by `hop`: into a tunnel, to the
+    /// gateway's owner, to a device on the segment that answers for their
+    /// destination, or to hosts.
     fn onward(
         &self,
         number: usize,
         hop: &Hop,
-        traveller: &Traveller,
-    ) -> Vec<(usize, Arc<str>, Traveller)> {
-        let name = self
-            .devices
-            .get(number)
-            .map_or("", |d| d.device.name.as_str());
-        for ((a, ia), (b, ib)) in &self.snapshot.links {
-            let peer = if *a == name && **ia == *hop.interface {
-                Some((b, ib))
-            } else if *b == name && **ib == *hop.interface {
-                Some((a, ia))
-            } else {
-                None
-            };
-            if let Some((device, interface)) = peer
-                && let Some(next) = self.devices.iter().position(|d| d.device.name == *device)
-            {
-                return vec![(next, interface.as_str().into(), traveller.clone())];
-            }
+        traveller: Traveller,
+        ended: &mut Vec<Outcome>,
+    ) -> Vec<Onward> {
+        let mut out = Vec::new();
+        for plain in self.into_tunnels(number, hop, traveller, &mut out, ended) {
+            out.extend(self.over_segment(number, hop, plain));
         }
-        let Some(gateway) = hop.gateway else {
-            return Vec::new();
-        };
-        for (next, here) in self.devices.iter().enumerate() {
-            if next == number {
-                continue;
-            }
-            let owner = here
-                .device
-                .interfaces
-                .iter()
-                .find(|i| i.enabled && i.addresses.iter().any(|a| a.addr() == gateway));
-            if let Some(interface) = owner {
-                return vec![(next, interface.name.as_str().into(), traveller.clone())];
-            }
-        }
-        Vec::new()
+        out
     }
 
-    /// Separates packets that cross devices from those that do not: both ends
-    /// in one connected subnet, or sent by a device itself.
-    #[must_use]
-    pub fn crossing_part(
+    /// Separates packets that take a tunnel; the others come back.
+    fn into_tunnels(
         &self,
-        family: Family,
-        product: &Product,
-        only: Option<usize>,
-    ) -> (Vec<Product>, Vec<Product>) {
-        let mut crossing = vec![product.clone()];
-        let mut staying = Vec::new();
-        let mut take = |box_: &Product| {
-            if !crossing.iter().any(|p| p.meets(box_)) {
-                return;
-            }
-            staying.extend(crossing.iter().filter_map(|p| p.intersect(box_)));
-            crossing = crossing.iter().flat_map(|p| p.subtract(box_)).collect();
+        number: usize,
+        hop: &Hop,
+        traveller: Traveller,
+        out: &mut Vec<Onward>,
+        ended: &mut Vec<Outcome>,
+    ) -> Vec<Traveller> {
+        let Some(at) = self.at(number) else {
+            return vec![traveller];
         };
-        let everything = Product::everything(family);
-        for (number, here) in self.devices.iter().enumerate() {
-            if only.is_some_and(|o| o != number) {
+        let mut plain = vec![traveller];
+        for tunnel in &at.here.device.tunnels {
+            if *tunnel.interface != *hop.interface {
                 continue;
             }
-            for interface in here.device.interfaces.iter().filter(|i| i.enabled) {
-                for net in &interface.addresses {
-                    let set: Set = Arc::new(AddressSet::prefix(*net).family(family).clone());
-                    if !set.is_empty() {
-                        let inside = everything
-                            .with(Dim::Source, Arc::clone(&set))
-                            .with(Dim::Destination, set);
-                        take(&inside);
+            let end = self.network().far_end(self, number, tunnel);
+            if tunnel.takes.is_none() && matches!(end, FarEnd::Device(..)) {
+                // It is a link like any other.
+                continue;
+            }
+            let mut rest = Vec::new();
+            for one in plain {
+                let (taken, left) = at.split_by(one, tunnel.takes.as_ref(), hop);
+                rest.extend(left);
+                for mut one in taken {
+                    match &end {
+                        FarEnd::Device((device, interface), back) => {
+                            if let Some(condition) = &back.decrypted {
+                                let literal = self.conditions.literal(condition);
+                                one.piece.assumed = one.piece.assumed.and(&[literal]);
+                            }
+                            out.push((Some((*device, Arc::clone(interface))), one));
+                        }
+                        FarEnd::Unknown => {
+                            let literal = self.conditions.literal(&at.carried(tunnel));
+                            let mut lost = one.clone();
+                            lost.piece.assumed = lost.piece.assumed.and(&[literal.negate()]);
+                            ended.push(lost.end(Disposition::Denied));
+                            one.piece.assumed = one.piece.assumed.and(&[literal]);
+                            out.push((None, one));
+                        }
                     }
                 }
             }
-            let own = here.own(family);
-            if !own.is_empty() {
-                take(&everything.with(Dim::Source, Arc::clone(own)));
+            plain = rest;
+        }
+        plain
+    }
+
+    fn over_segment(&self, number: usize, hop: &Hop, traveller: Traveller) -> Vec<Onward> {
+        let network = self.network();
+        let place: Place = (number, Arc::clone(&hop.interface));
+        if hop.gateway.is_some() {
+            return self.to_one_of(&network.next(self, number, hop), traveller);
+        }
+        let neighbours = network.neighbours(self, &place);
+        if neighbours.is_empty() {
+            return vec![(None, traveller)];
+        }
+        let family = traveller.piece.family;
+        let destination = traveller.piece.current[1];
+        let values = traveller.piece.values(Dim::Destination, destination);
+        let connected = self
+            .devices
+            .get(number)
+            .and_then(|d| d.device.interface(&hop.interface))
+            .map(|i| i.connected().family(family).clone())
+            .unwrap_or_default();
+        let mut out = Vec::new();
+        let mut part = |set: IntervalSet, to: &[Place]| {
+            if set.is_empty() {
+                return;
+            }
+            let piece = traveller.piece.clone().restrict(
+                Dim::Destination,
+                destination,
+                &Arc::new(set),
+                self.conditions,
+            );
+            if let Some(piece) = piece {
+                out.extend(self.to_one_of(to, traveller.with(piece)));
+            }
+        };
+        let mut left = (*values).clone();
+        // Neighbours answer for their own addresses, then for those that they
+        // translate. Twins on one segment answer both.
+        for claims in [false, true] {
+            let mut answering: Vec<(IntervalSet, Vec<Place>)> = Vec::new();
+            for neighbour in &neighbours {
+                let set = if claims {
+                    let claimed = network.claims(self, neighbour);
+                    left.intersect(claimed.family(family))
+                } else {
+                    self.addresses_at(neighbour, family).intersect(&left)
+                };
+                if !set.is_empty() {
+                    super::entry::add_places(
+                        &mut answering,
+                        set,
+                        std::slice::from_ref(neighbour),
+                    );
+                }
+            }
+            for (set, places) in answering {
+                left = left.subtract(&set);
+                part(set, &places);
             }
         }
-        (crossing, staying)
+        let hosts = left.intersect(&connected);
+        let beyond = left.subtract(&connected);
+        part(hosts, &[]);
+        if beyond.is_empty() {
+            return out;
+        }
+        // A route out of an interface without a gateway: the neighbour that
+        // does not send the packets back.
+        let next = network.next(self, number, hop);
+        let mut parts: Vec<(IntervalSet, Vec<Place>)> = Vec::new();
+        let destinations = Arc::new(beyond.clone());
+        for neighbour in &next {
+            let good = self.leads_on(family, &destinations, neighbour);
+            if !good.is_empty() {
+                super::entry::add_places(&mut parts, good, std::slice::from_ref(neighbour));
+            }
+        }
+        let mut rest = beyond;
+        for (set, places) in parts {
+            rest = rest.subtract(&set);
+            part(set, &places);
+        }
+        match next.as_slice() {
+            // There is nobody else to hand them to.
+            [only] if network.is_point_to_point(&place) => {
+                part(rest, std::slice::from_ref(only));
+            }
+            _ => part(rest, &[]),
+        }
+        out
     }
-}
 
-/// Adds places to the parts of a partition that a set meets.
-fn add_places(
-    parts: &mut Vec<(IntervalSet, Vec<Place>)>,
-    set: IntervalSet,
-    places: &[(usize, Arc<str>)],
-) {
-    let mut rest = set;
-    let mut new = Vec::new();
-    for (part, known) in parts.iter_mut() {
-        let both = part.intersect(&rest);
-        if both.is_empty() {
-            continue;
-        }
-        let apart = part.subtract(&both);
-        rest = rest.subtract(&both);
-        let mut joined = known.clone();
-        joined.extend(places.iter().filter(|p| !known.contains(p)).cloned());
-        if !apart.is_empty() {
-            new.push((apart, known.clone()));
-        }
-        *part = both;
-        *known = joined;
+    /// The addresses of an interface.
+    pub(super) fn addresses_at(&self, (number, interface): &Place, family: fw_model::Family) -> IntervalSet {
+        self.devices
+            .get(*number)
+            .and_then(|d| d.device.interface(interface))
+            .map(|i| {
+                i.addresses
+                    .iter()
+                    .filter(|net| fw_model::Family::of(net.addr()) == family)
+                    .map(|net| {
+                        let value = fw_model::address::bits(net.addr());
+                        (value, value)
+                    })
+                    .collect()
+            })
+            .unwrap_or_default()
     }
-    parts.extend(new);
-    if !rest.is_empty() {
-        parts.push((rest, places.to_vec()));
+
+    /// One way to each place, each under the assumption that it is the one
+    /// where there are several; to hosts where there is none.
+    fn to_one_of(&self, places: &[Place], traveller: Traveller) -> Vec<Onward> {
+        match places {
+            [] => vec![(None, traveller)],
+            [only] => vec![(Some(only.clone()), traveller)],
+            _ => {
+                let assumed = traveller.piece.assumed.clone();
+                self.alternatives(places, &assumed, |device, ingress, assumed| {
+                    let mut piece = traveller.piece.clone();
+                    piece.assumed = assumed.clone();
+                    Entry {
+                        device,
+                        ingress: Some(ingress),
+                        piece,
+                    }
+                })
+                .into_iter()
+                .filter_map(|entry| {
+                    let ingress = entry.ingress?;
+                    Some((Some((entry.device, ingress)), traveller.with(entry.piece)))
+                })
+                .collect()
+            }
+        }
     }
 }

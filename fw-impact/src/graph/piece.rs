@@ -13,7 +13,7 @@ use fw_model::{Family, IntervalSet};
 use std::sync::Arc;
 
 /// A signed distance between values of a dimension.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Shift {
     by: u128,
     down: bool,

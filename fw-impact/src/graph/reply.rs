@@ -7,7 +7,6 @@ use super::device::{At, Inside, Query, Situation, Way, split_protocols};
 use super::journey::{Crossing, Disposition, Outcome, Traveller};
 use super::piece::{Field, Fields, Piece, Shift, field};
 use super::route_table::Hop;
-use super::side::Side;
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Product, Set};
 use fw_model::evaluate::Journey;
@@ -16,31 +15,13 @@ use fw_model::service::{by_protocol, has_ports, is_icmp};
 use fw_model::{IntervalSet, ServiceSet};
 use std::sync::Arc;
 
-impl Side<'_> {
-    /// Takes the replies of an arrived traveller back through every device it
-    /// crossed. What gets lost on the way is denied.
-    pub fn reply(&self, traveller: Traveller, query: &Query<'_>, ended: &mut Vec<Outcome>) {
-        let crossings = traveller.crossings.clone();
-        let mut here = vec![traveller];
-        for crossing in crossings.iter().rev() {
-            let Some(at) = self.at(crossing.device) else {
-                continue;
-            };
-            here = here
-                .into_iter()
-                .flat_map(|t| at.reply(t, crossing, query, ended))
-                .collect();
-        }
-        ended.extend(here.into_iter().map(|t| t.end(Disposition::Permitted)));
-    }
-}
-
 impl At<'_, '_> {
-    /// Takes replies back through one device.
-    fn reply(
+    /// Takes replies back through one device, out by `egress`.
+    pub(super) fn reply(
         &self,
         traveller: Traveller,
         crossing: &Crossing,
+        egress: Option<&Arc<str>>,
         query: &Query<'_>,
         ended: &mut Vec<Outcome>,
     ) -> Vec<Traveller> {
@@ -52,7 +33,7 @@ impl At<'_, '_> {
                 let part = traveller.with(piece);
                 for (part, outer, inner) in self.turn(part, protocol, crossing) {
                     let ends = (outer, inner);
-                    done.extend(self.back(part, protocol, &ends, crossing, query, ended));
+                    done.extend(self.back(part, protocol, &ends, crossing, egress, query, ended));
                 }
             }
         }
@@ -60,7 +41,7 @@ impl At<'_, '_> {
     }
 
     /// Separates packets whose replies the device permits by itself.
-    fn split_automatic(
+    pub(super) fn split_automatic(
         &self,
         traveller: Traveller,
         crossing: &Crossing,
@@ -106,7 +87,7 @@ impl At<'_, '_> {
     /// The fields of the reply: as it comes back to the device, and behind the
     /// point where translation is undone. Several where ICMP types have
     /// different answers.
-    fn turn(
+    pub(super) fn turn(
         &self,
         traveller: Traveller,
         protocol: u8,
@@ -197,22 +178,26 @@ impl At<'_, '_> {
     }
 
     /// Judges a reply by the policies, in reverse.
+    #[allow(clippy::too_many_arguments)]
     fn back(
         &self,
         mut traveller: Traveller,
         protocol: u8,
         (outer, inner): &(Fields, Fields),
         crossing: &Crossing,
+        egress: Option<&Arc<str>>,
         query: &Query<'_>,
         ended: &mut Vec<Outcome>,
     ) -> Vec<Traveller> {
         let device = self.here.device;
         let pipeline = &device.pipeline;
         // A translation may have turned a packet away from the device, or to it.
-        let journey = match query.journey {
-            Journey::FromDevice => Journey::ToDevice,
-            _ if crossing.local => Journey::FromDevice,
-            _ => Journey::Through,
+        let journey = if crossing.ingress.is_none() {
+            Journey::ToDevice
+        } else if crossing.local {
+            Journey::FromDevice
+        } else {
+            Journey::Through
         };
         let kept = (traveller.piece.original, traveller.piece.current);
         let marks = traveller.piece.marks;
@@ -223,7 +208,7 @@ impl At<'_, '_> {
         };
         let situation = Situation {
             ingress: crossing.egress.clone(),
-            egress: crossing.ingress.clone(),
+            egress: egress.cloned(),
             state: if !device.tracks_connections {
                 ConnectionState::New
             } else if crossing.untracked {
@@ -233,6 +218,7 @@ impl At<'_, '_> {
             },
             tcp_flags: tcp_flags::SYN | tcp_flags::ACK,
             reply: true,
+            first: Some(crossing.original),
         };
         let (first, last) = match journey {
             Journey::FromDevice => (&pipeline.output, &pipeline.postrouting),
@@ -246,7 +232,7 @@ impl At<'_, '_> {
         let mut inside = Inside {
             traveller,
             way: Way::Out(Hop {
-                interface: crossing.ingress.clone().unwrap_or_else(|| Arc::from("")),
+                interface: egress.cloned().unwrap_or_else(|| Arc::from("")),
                 gateway: None,
                 span: None,
             }),

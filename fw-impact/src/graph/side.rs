@@ -1,11 +1,14 @@
 //! One side of a comparison with everything that is worked out of it once.
 
+use super::entry::{Exits, subnet_index};
 use super::route_table::{RouteTable, own_addresses, route_table};
+use super::topology::{Network, Place};
 use crate::packet_set::compile::{Asks, Compiled, Context};
+use crate::packet_set::original::{Classes, classes};
 use crate::packet_set::term::SetPool;
 use crate::packet_set::{ConditionTable, Set};
 use fw_model::match_expr::CivilMinute;
-use fw_model::{Device, Family, FilterId, InterfaceSet, MatchExpr, Snapshot, Span};
+use fw_model::{Device, Family, FilterId, InterfaceSet, IntervalSet, MatchExpr, Snapshot, Span};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -20,6 +23,9 @@ pub struct Side<'a> {
     /// The devices, in the snapshot's order.
     pub devices: Vec<DeviceSide<'a>>,
     spans: OnceLock<FxHashMap<String, Span>>,
+    network: OnceLock<Network>,
+    exits: [OnceLock<Exits>; 2],
+    subnets: [OnceLock<Vec<(IntervalSet, Vec<Place>)>>; 2],
 }
 
 /// One device with everything that is worked out of it once.
@@ -34,6 +40,7 @@ pub struct DeviceSide<'a> {
     tables: Mutex<FxHashMap<(String, Family), Arc<RouteTable>>>,
     own: [Set; 2],
     classes: OnceLock<Vec<Arc<str>>>,
+    origins: [OnceLock<Option<[Classes; 4]>>; 2],
 }
 
 /// The name of an interface that no rule mentions, on devices whose format
@@ -66,7 +73,44 @@ impl<'a> Side<'a> {
             now,
             devices: snapshot.devices.iter().map(DeviceSide::new).collect(),
             spans: OnceLock::new(),
+            network: OnceLock::new(),
+            exits: Default::default(),
+            subnets: Default::default(),
         }
+    }
+
+    /// How its devices are joined.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        self.network.get_or_init(|| Network::new(self))
+    }
+
+    /// Where routes lead out of the snapshot.
+    #[must_use]
+    pub fn exits(&self, family: Family) -> &Exits {
+        let [v4, v6] = &self.exits;
+        match family {
+            Family::V4 => v4,
+            Family::V6 => v6,
+        }
+        .get_or_init(|| Exits::new(self, family))
+    }
+
+    /// Connected subnets, the smaller ones first, with their interfaces.
+    #[must_use]
+    pub fn subnet_index(&self, family: Family) -> &[(IntervalSet, Vec<Place>)] {
+        let [v4, v6] = &self.subnets;
+        match family {
+            Family::V4 => v4,
+            Family::V6 => v6,
+        }
+        .get_or_init(|| subnet_index(self, family))
+    }
+
+    /// The position of a device by its name.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<usize> {
+        self.network().number(name)
     }
 
     /// Where a condition stands on this side. Conditions are shared by both
@@ -100,6 +144,7 @@ impl<'a> DeviceSide<'a> {
             tables: Mutex::default(),
             own: [Family::V4, Family::V6].map(|f| Arc::new(own_addresses(device, f))),
             classes: OnceLock::new(),
+            origins: Default::default(),
         }
     }
 
@@ -149,6 +194,19 @@ impl<'a> DeviceSide<'a> {
             .entry((vrf, family))
             .or_insert_with_key(|(vrf, family)| Arc::new(route_table(self.device, vrf, *family)));
         Arc::clone(table)
+    }
+
+    /// What the rules ask of first packets, as a partition of each dimension;
+    /// `None` if they ask nothing.
+    #[must_use]
+    pub fn origins(&self, family: Family) -> Option<&[Classes; 4]> {
+        let [v4, v6] = &self.origins;
+        match family {
+            Family::V4 => v4,
+            Family::V6 => v6,
+        }
+        .get_or_init(|| classes(self.device, family))
+        .as_ref()
     }
 
     /// The device's own addresses of a family.

@@ -2,6 +2,7 @@
 
 use super::condition::{Clause, ConditionTable};
 use super::index::RangeIndex;
+use super::original::Origins;
 use super::product::{DIMS, Product, Set};
 use super::term::{MarkTest, Reading, SetPool, Translator};
 use fw_model::match_expr::CivilMinute;
@@ -42,6 +43,10 @@ pub struct Context {
     pub destination_moved: bool,
     /// The packets as this stage sees them are not as they entered.
     pub moved: bool,
+    /// Where the first packet of the connection is found in these.
+    pub origin: Origins,
+    /// The expression is about that first packet.
+    pub of_origin: bool,
 }
 
 /// Which parts of a [`Context`] the rules of a filter ask for. The others are
@@ -53,6 +58,7 @@ pub struct Asks {
     translated: bool,
     identity: bool,
     moved: bool,
+    origin: bool,
 }
 
 impl Asks {
@@ -69,9 +75,8 @@ impl Asks {
                     asks.identity = true;
                     asks.moved = true;
                 }
-                MatchExpr::Original(_) | MatchExpr::Opaque(_) | MatchExpr::Local(_) => {
-                    asks.moved = true;
-                }
+                MatchExpr::Original(_) => asks.origin = true,
+                MatchExpr::Opaque(_) | MatchExpr::Local(_) => asks.moved = true,
                 _ => {}
             });
         }
@@ -103,6 +108,9 @@ impl Asks {
         }
         if !self.moved {
             out.moved = false;
+        }
+        if !self.origin {
+            out.origin = None;
         }
         out
     }

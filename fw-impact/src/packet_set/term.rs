@@ -2,6 +2,7 @@
 
 use super::compile::Context;
 use super::condition::{Clause, ConditionTable};
+use super::original::Original;
 use super::product::{DIMS, Dim, Set};
 use fw_model::evaluate::open_condition;
 use fw_model::match_expr::MarkRegister;
@@ -198,23 +199,22 @@ impl Translator<'_> {
                 ..Term::default()
             }),
             (MatchExpr::Original(part), _) => {
-                if self.context.moved {
-                    // The part asks for fields that this stage's product does
-                    // not hold: carried as a condition, so undecided.
-                    let condition = Arc::new(Condition {
-                        key: format!("original {part:?}"),
-                        kind: ConditionKind::Environment,
-                        text: "asks for the packet as it was before translation".into(),
-                        span: None,
-                    });
-                    let literal = self.conditions.literal(&condition);
-                    out.push(Term {
-                        clause: vec![if negated { literal.negate() } else { literal }],
-                        ..Term::default()
-                    });
-                } else {
-                    self.add(part, negated, out)?;
+                let mut context = self.context.clone();
+                if let Some(origin) = &context.origin {
+                    context.of_origin = true;
+                    context.moved = false;
+                    if origin.reply {
+                        std::mem::swap(&mut context.ingress, &mut context.egress);
+                    }
                 }
+                Translator {
+                    device: self.device,
+                    context: &context,
+                    conditions: self.conditions,
+                    pool: self.pool,
+                    reading: self.reading,
+                }
+                .add(part, negated, out)?;
             }
             (MatchExpr::Local(dimension), _) => {
                 let own = Arc::new(self.device.own_addresses());
@@ -281,8 +281,35 @@ impl Translator<'_> {
         })
     }
 
+    /// A condition on a field of the first packet of the connection.
+    fn origin_term(&mut self, origin: Original, dim: Dim, set: &IntervalSet) -> Option<Term> {
+        match origin {
+            Original::Value(value) => set.contains(value).then(Term::default),
+            Original::Seen(seen, shift) => {
+                let family = self.context.family;
+                let max = seen.max(family).max(dim.max(family));
+                let moved = shift
+                    .apply(&Arc::new(set.clone()), max)
+                    .intersect(&IntervalSet::range(0, seen.max(family)));
+                let mut term = Term::default();
+                let some = !moved.is_empty();
+                put(&mut term.sets, seen, self.pool.share(moved));
+                some.then_some(term)
+            }
+        }
+    }
+
     fn add_address(&mut self, dim: Dim, set: &Arc<AddressSet>, negated: bool, out: &mut Vec<Term>) {
         let family = self.context.family;
+        if let (true, Some(origin)) = (self.context.of_origin, self.context.origin.clone()) {
+            let set = if negated {
+                set.family(family).complement(family.max())
+            } else {
+                set.family(family).clone()
+            };
+            out.extend(self.origin_term(origin.of(dim), dim, &set));
+            return;
+        }
         let shared = if negated {
             self.pool.share(set.family(family).complement(family.max()))
         } else {
@@ -297,6 +324,23 @@ impl Translator<'_> {
     }
 
     fn add_service(&mut self, set: &ServiceSet, out: &mut Vec<Term>) {
+        if let (true, Some(origin)) = (self.context.of_origin, self.context.origin.clone()) {
+            for part in set.terms() {
+                let service =
+                    self.origin_term(origin.of(Dim::Service), Dim::Service, &part.service);
+                let ports = self.origin_term(
+                    origin.of(Dim::SourcePort),
+                    Dim::SourcePort,
+                    &part.source_ports,
+                );
+                if let (Some(mut term), Some(ports)) = (service, ports)
+                    && join(self.pool, &mut term, &ports)
+                {
+                    out.push(term);
+                }
+            }
+            return;
+        }
         for part in set.terms() {
             let mut term = Term::default();
             put(
