@@ -13,7 +13,7 @@ use crate::report::{
 };
 use crate::trace::Ways;
 use crate::verdict::{Comparison, Difference, Judgement, Part, usual_ports};
-use fw_model::{Expect, Family, Flow, Quantity};
+use fw_model::{Endpoint, Expect, Family, Flow, Quantity};
 
 /// What of the options matters for one flow.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +95,7 @@ pub fn assess(
         },
         changes,
         reasons: all_reasons(comparison, judgement, before, after),
-        assumptions: assumptions(comparison, judgement),
+        assumptions: assumptions(comparison, flow, judgement),
         paths: shown.map(|shown| paths(comparison, judgement, flow, shown)),
     }
 }
@@ -283,9 +283,18 @@ fn all_reasons(
     out
 }
 
-fn assumptions(comparison: &Comparison<'_, '_>, judgement: &Judgement) -> Vec<AssumptionReport> {
+fn assumptions(
+    comparison: &Comparison<'_, '_>,
+    flow: &Flow,
+    judgement: &Judgement,
+) -> Vec<AssumptionReport> {
     let mut out = Vec::new();
-    if judgement.some_stay {
+    let itself = [&flow.from, &flow.to]
+        .into_iter()
+        .any(|end| matches!(end, Endpoint::Device(_)));
+    if judgement.some_stay && itself {
+        out.push(far_interface());
+    } else if judgement.some_stay {
         out.push(AssumptionReport {
             code: "does-not-cross".into(),
             text: if judgement.cells.is_empty() {
@@ -308,6 +317,18 @@ fn assumptions(comparison: &Comparison<'_, '_>, judgement: &Judgement) -> Vec<As
     out.sort();
     out.dedup_by(|a, b| a.code == b.code && a.device == b.device && a.text == b.text);
     out
+}
+
+/// What is left out of flows from and to a device.
+#[must_use]
+pub fn far_interface() -> AssumptionReport {
+    AssumptionReport {
+        code: "far-interface".into(),
+        text: "the device is taken to be spoken to, and to speak, by the address of the interface in question; its other addresses are left out".into(),
+        device: None,
+        file: None,
+        line: None,
+    }
 }
 
 fn of_outcome(side: &Side<'_>, outcome: &Outcome, out: &mut Vec<AssumptionReport>) {

@@ -175,10 +175,10 @@ impl<'c, 'a> Causes<'c, 'a> {
                 }
             }
         };
-        for crossing in &outcome.crossings {
-            if let Some(span) = crossing.route {
-                lines(span, span.line);
-            }
+        let there = outcome.crossings.iter().map(|c| c.route);
+        let back = outcome.returns.iter().map(|r| r.route);
+        for span in there.chain(back).flatten() {
+            lines(span, span.line);
         }
         for visit in &outcome.visits {
             let Some(here) = side.devices.get(visit.device) else {
@@ -296,7 +296,7 @@ impl Search<'_, '_, '_> {
             return false;
         };
         let before = self.causes.comparison.before;
-        let snapshot = crate::impact::paired(before.snapshot, &snapshot);
+        let snapshot = crate::pairing::paired(before.snapshot, &snapshot);
         let after = Side::compared(&snapshot, before.snapshot, before.conditions, before.now);
         let comparison = Comparison::new(before, &after);
         let judgement = comparison.judge(self.flow);

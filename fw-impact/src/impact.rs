@@ -7,6 +7,7 @@ use crate::exposure::differences;
 use crate::graph::Side;
 use crate::options::Options;
 use crate::packet_set::{ConditionTable, Product};
+use crate::pairing::{paired, renamed, with_old_names};
 use crate::report::{
     AssumptionReport, Certainty, Change, ChangeSeverity, CoverageReport, DIFF_SCHEMA,
     DiagnosticReport, DiffReport, FileCoverage, Finding, FlowReport, IMPACT_SCHEMA, Impact,
@@ -16,7 +17,6 @@ use crate::verdict::{Comparison, from_any_port, products};
 use fw_model::match_expr::CivilMinute;
 use fw_model::{Coverage, Device, Expect, Family, Flow, LineStatus, MatchExpr, Snapshot};
 use rayon::prelude::*;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Judges what a change does to `flows`, and what else it opens or closes.
@@ -27,6 +27,8 @@ pub fn compare(
     flows: &[Flow],
     options: &Options<'_>,
 ) -> ImpactReport {
+    let renamed = renamed(before, after);
+    let flows = &*with_old_names(flows, &renamed);
     let after = &*paired(before, after);
     let conditions = ConditionTable::default();
     let before_side = Side::compared(before, after, &conditions, options.now);
@@ -55,7 +57,21 @@ pub fn compare(
     let mut found = differences(&comparison, &declared);
     let mut exposure = std::mem::take(&mut found.opened);
     exposure.append(&mut found.undecided);
-    let findings = findings(before, after, flows, &reports, options);
+    let mut findings = findings(before, after, flows, &reports, options);
+    // Single devices are often named after their files.
+    if before.devices.len().max(after.devices.len()) > 1 {
+        findings.extend(renamed.iter().map(|r| Finding {
+            code: "device-renamed".into(),
+            severity: ChangeSeverity::Low,
+            message: format!(
+                "device `{}` is called `{}` after the change; reports call it `{0}`",
+                r.before, r.after
+            ),
+            flow: None,
+            file: None,
+            line: None,
+        }));
+    }
     let mut exit = reports
         .iter()
         .map(|r| r.exit_code)
@@ -133,21 +149,6 @@ pub fn tool(options: &Options<'_>) -> Tool {
     Tool {
         name: "fwimpact".into(),
         version: options.version.clone(),
-    }
-}
-
-/// The after side with devices named so that they pair with the before side:
-/// two single devices are the same device, whatever their names.
-pub(crate) fn paired<'s>(before: &Snapshot, after: &'s Snapshot) -> Cow<'s, Snapshot> {
-    match (before.devices.as_slice(), after.devices.as_slice()) {
-        ([old], [new]) if old.name != new.name => {
-            let mut renamed = after.clone();
-            for device in &mut renamed.devices {
-                device.name.clone_from(&old.name);
-            }
-            Cow::Owned(renamed)
-        }
-        _ => Cow::Borrowed(after),
     }
 }
 
@@ -315,6 +316,27 @@ pub fn diagnostics(before: &Snapshot, after: &Snapshot) -> Vec<DiagnosticReport>
 /// Settings of devices that differ without regard to any flow.
 fn settings(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
     let mut out = Vec::new();
+    for (one, other, gone) in [(before, after, true), (after, before, false)] {
+        for device in &one.devices {
+            if other.device(&device.name).is_some() {
+                continue;
+            }
+            let first = device.sources.first();
+            let file = first.and_then(|id| Some(one.source(*id)?.path.clone()));
+            let there = (device.name.clone(), "none".to_owned());
+            let (was, is) = if gone { there } else { (there.1, there.0) };
+            out.push(Change {
+                kind: "device".into(),
+                before: was,
+                after: is,
+                severity: ChangeSeverity::High,
+                note: None,
+                device: Some(device.name.clone()),
+                file,
+                line: None,
+            });
+        }
+    }
     for old in &before.devices {
         let Some(new) = after.device(&old.name) else {
             continue;

@@ -15,6 +15,7 @@ pub mod impact;
 pub mod locality;
 pub mod options;
 pub mod packet_set;
+pub mod pairing;
 pub mod reference;
 pub mod report;
 pub mod trace;

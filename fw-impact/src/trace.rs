@@ -1,7 +1,8 @@
 //! One flow through one snapshot, step by step.
 
 use crate::describe::{action_text, assumption, decider, place, reasons, regions};
-use crate::graph::{Disposition, Outcome, Side};
+use crate::graph::journey::{Act, Crossing};
+use crate::graph::{Disposition, Outcome, Side, Visit};
 use crate::impact::{diagnostics, tool};
 use crate::options::Options;
 use crate::packet_set::{Assumed, ConditionTable, Product};
@@ -11,6 +12,7 @@ use crate::report::{
 };
 use crate::verdict::{Comparison, usual_ports};
 use fw_model::{Family, Flow, Snapshot, StageKind};
+use std::sync::Arc;
 
 /// Follows the packets of `flow` through a snapshot.
 #[must_use]
@@ -46,7 +48,12 @@ pub fn trace(snapshot: &Snapshot, flow: &Flow, options: &Options<'_>) -> TraceRe
         }
     }
     let paths = ways.finish(&usual);
-    if judgement.some_stay {
+    let itself = [&flow.from, &flow.to]
+        .into_iter()
+        .any(|end| matches!(end, fw_model::Endpoint::Device(_)));
+    if judgement.some_stay && itself {
+        assumptions.push(crate::assess::far_interface());
+    } else if judgement.some_stay {
         assumptions.push(AssumptionReport {
             code: "does-not-cross".into(),
             text: "packets within one subnet, or of the device itself, cross no device and are left out".into(),
@@ -137,8 +144,9 @@ impl<'s, 'a> Ways<'s, 'a> {
     }
 }
 
-/// The steps of an outcome: for each device the way in, every stage that had
-/// something to say, the route and the way out; then the reply.
+/// The steps of an outcome, in order: for each device the way in, the stages
+/// before the routing decision, that decision, the other stages and the way
+/// out; then the way of the reply; then why it ends, where no rule says so.
 fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
     let mut out = Vec::new();
     let snapshot = side.snapshot;
@@ -158,7 +166,7 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
             line_text,
         }
     };
-    let visit_step = |visit: &crate::graph::Visit| -> Option<TraceStep> {
+    let visit_step = |visit: &Visit| -> Option<TraceStep> {
         let (rule, filter) = decider(side, visit)?;
         let implicit_pass = rule.span.is_none() && visit.act == crate::graph::journey::Act::Permit;
         if implicit_pass && visit.kind == StageKind::Nat {
@@ -183,7 +191,37 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
         one.rule = Some(rule.name.clone());
         Some(one)
     };
-    for crossing in &outcome.crossings {
+    // What packets look like once a device has translated them: on their way
+    // to the routing decision that is the destination alone.
+    let now = |visit: &Visit, crossing: &Crossing, later: &[&Visit]| -> Option<TraceStep> {
+        let family = outcome.piece.family;
+        let mut fields = crossing.translated;
+        let again = later
+            .iter()
+            .any(|v| v.act == Act::Translate && !std::ptr::eq(*v, visit));
+        if again {
+            let [source, _, _, port] = crossing.original;
+            let [_, destination, service, _] = crossing.translated;
+            fields = [source, destination, service, port];
+        }
+        let now = outcome.piece.product(&fields);
+        if now == outcome.piece.product(&crossing.original) {
+            return None;
+        }
+        let words = regions(family, vec![now], &fw_model::IntervalSet::new());
+        let first = words.first()?;
+        let port = first
+            .dst_port
+            .as_ref()
+            .map_or_else(String::new, |p| format!("/{p}"));
+        Some(step(
+            crossing.device,
+            "translated",
+            format!("now {} -> {} {}{port}", first.src, first.dst, first.proto),
+            None,
+        ))
+    };
+    for (position, crossing) in outcome.crossings.iter().enumerate() {
         if let Some(ingress) = &crossing.ingress {
             out.push(step(
                 crossing.device,
@@ -192,37 +230,38 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
                 None,
             ));
         }
-        let here = outcome
+        // The stages before the routing decision, that decision, the others.
+        let early: Vec<&str> = side
+            .devices
+            .get(crossing.device)
+            .map_or_else(Vec::new, |d| {
+                let stages = &d.device.pipeline.prerouting;
+                stages.iter().map(|s| s.name.as_str()).collect()
+            });
+        let here: Vec<&Visit> = outcome
             .visits
             .iter()
-            .filter(|v| v.device == crossing.device && !v.reply);
-        let (nat, policy): (Vec<_>, Vec<_>) = here.partition(|v| v.kind == StageKind::Nat);
-        out.extend(nat.into_iter().filter_map(visit_step));
-        let translated = outcome.piece.product(&crossing.translated);
-        let original = outcome.piece.product(&crossing.original);
-        if translated != original {
-            let family = outcome.piece.family;
-            let words = regions(family, vec![translated], &fw_model::IntervalSet::new());
-            if let Some(first) = words.first() {
-                out.push(step(
-                    crossing.device,
-                    "translated",
-                    format!(
-                        "now {} -> {} {}{}",
-                        first.src,
-                        first.dst,
-                        first.proto,
-                        first
-                            .dst_port
-                            .as_ref()
-                            .map_or_else(String::new, |p| format!("/{p}"))
-                    ),
-                    None,
-                ));
+            .filter(|v| v.device == crossing.device && !v.reply)
+            .collect();
+        let before_routing = here
+            .iter()
+            .take_while(|v| crossing.ingress.is_some() && early.contains(&&*v.stage))
+            .count();
+        let (first, rest) = here
+            .split_at_checked(before_routing)
+            .unwrap_or((&here, &[]));
+        let stages = |visits: &[&Visit], out: &mut Vec<TraceStep>| {
+            let last = visits.iter().rposition(|v| v.act == Act::Translate);
+            for (at, visit) in visits.iter().enumerate() {
+                out.extend(visit_step(visit));
+                if last == Some(at) {
+                    out.extend(now(visit, crossing, rest));
+                }
             }
-        }
+        };
+        stages(first, &mut out);
         match (&crossing.egress, &outcome.disposition) {
-            (Some(egress), _) => {
+            (Some(egress), _) if !crossing.local => {
                 let via = crossing
                     .gateway
                     .map_or_else(String::new, |g| format!(" via {g}"));
@@ -239,16 +278,88 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
             (None, Disposition::Discarded(span)) => {
                 out.push(step(crossing.device, "route", "null route".into(), *span));
             }
-            (None, _) => {}
+            _ if crossing.local => {
+                out.push(step(
+                    crossing.device,
+                    "route",
+                    "to the device itself".into(),
+                    None,
+                ));
+            }
+            _ => {}
         }
-        out.extend(policy.into_iter().filter_map(visit_step));
+        stages(rest, &mut out);
+        let stopped = outcome.disposition != Disposition::Permitted
+            && position + 1 == outcome.crossings.len()
+            && outcome.returns.is_empty();
+        if let Some(egress) = &crossing.egress
+            && !crossing.local
+            && !stopped
+        {
+            out.push(step(
+                crossing.device,
+                "egress",
+                format!("leaves by {egress}"),
+                None,
+            ));
+        }
+    }
+    // On a single device replies go back the way that they came.
+    let network = outcome.returns.len() > 1;
+    let mut told: Vec<usize> = Vec::new();
+    for back in &outcome.returns {
+        if network {
+            let end = |name: &Option<Arc<str>>| name.as_deref().unwrap_or("itself").to_owned();
+            let via = back
+                .gateway
+                .map_or_else(String::new, |g| format!(" via {g}"));
+            out.push(step(
+                back.device,
+                "return",
+                format!(
+                    "reply: {} -> {}{via}",
+                    end(&back.ingress),
+                    end(&back.egress)
+                ),
+                back.route,
+            ));
+        }
+        if !told.contains(&back.device) {
+            told.push(back.device);
+            let judged = outcome.visits.iter();
+            out.extend(
+                judged
+                    .filter(|v| v.reply && v.device == back.device)
+                    .filter_map(visit_step),
+            );
+        }
     }
     out.extend(
         outcome
             .visits
             .iter()
-            .filter(|v| v.reply)
+            .filter(|v| v.reply && !told.contains(&v.device))
             .filter_map(visit_step),
     );
+    let end = match outcome.disposition {
+        Disposition::Loop => Some("goes round in circles".to_owned()),
+        Disposition::OneSided(_) => {
+            Some("sees one direction of the connection alone, and ends it".to_owned())
+        }
+        Disposition::NotAnswered => Some("no device answers at this address".to_owned()),
+        _ => None,
+    };
+    if let Some(text) = end {
+        let last = outcome
+            .returns
+            .last()
+            .map(|r| r.device)
+            .or_else(|| outcome.crossings.last().map(|c| c.device));
+        let device = match outcome.disposition {
+            Disposition::OneSided(device) => Some(device),
+            _ => last,
+        };
+        out.push(step(device.unwrap_or(usize::MAX), "end", text, None));
+    }
     out
 }

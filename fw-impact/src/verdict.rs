@@ -2,6 +2,7 @@
 
 use crate::describe::place;
 use crate::graph::device::Query;
+use crate::graph::topology::Place;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::locality::Locality;
 use crate::packet_set::{Assumed, Budget, Dim, Product};
@@ -185,7 +186,10 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     });
                     continue;
                 }
-                for after in run(self.after, flow, family, &entered, &assumed) {
+                // What is outside the snapshot does not change with it.
+                let place = self.same_place(&before);
+                let after = run_from(self.after, flow, family, &entered, &assumed, place.as_ref());
+                for after in after {
                     if before.disposition == Disposition::Local
                         && after.disposition == Disposition::Local
                     {
@@ -205,6 +209,24 @@ impl<'s, 'a> Comparison<'s, 'a> {
         }
         out.cells = self.parts(&out.joints);
         out
+    }
+
+    /// Where packets entered before the change, as a place of the after side.
+    fn same_place(&self, before: &Outcome) -> Option<Place> {
+        let crossing = before.crossings.first()?;
+        let name = crossing.ingress.as_deref()?;
+        let old = self.before.devices.get(crossing.device)?.device;
+        let number = self.after.number(&old.name)?;
+        let new = self.after.devices.get(number)?.device;
+        if new.interface(name).is_some() {
+            return Some((number, name.into()));
+        }
+        let hardware = old.interface(name)?.hardware.as_deref()?;
+        let found = new
+            .interfaces
+            .iter()
+            .find(|i| i.hardware.as_deref() == Some(hardware))?;
+        Some((number, found.name.as_str().into()))
     }
 
     /// What becomes of the packets of a joint after the change, in the words
@@ -534,6 +556,20 @@ pub fn run(
     product: &Product,
     assumed: &Assumed,
 ) -> Vec<Outcome> {
+    run_from(side, flow, family, product, assumed, None)
+}
+
+/// Follows packets of a flow on one side. Where the snapshot leaves open by
+/// which place they enter, `prefer` tells.
+#[must_use]
+pub fn run_from(
+    side: &Side<'_>,
+    flow: &Flow,
+    family: Family,
+    product: &Product,
+    assumed: &Assumed,
+    prefer: Option<&Place>,
+) -> Vec<Outcome> {
     let to_device = match &flow.to {
         Endpoint::Device(name) => Some(name.as_str()),
         _ => None,
@@ -635,7 +671,7 @@ pub fn run(
                 part = part.with(Dim::Source, Arc::new(rest));
             }
         }
-        for entry in side.entries(family, &part, ingress.as_deref(), only, assumed) {
+        for entry in side.entries(family, &part, ingress.as_deref(), only, prefer, assumed) {
             out.extend(side.follow(entry, only, &query));
         }
     }

@@ -6,8 +6,8 @@ use super::route_table::{Exit, Hop};
 use super::side::{DeviceSide, Side};
 use crate::packet_set::condition::End;
 use crate::packet_set::decompose::Start;
-use crate::packet_set::product::{DIMS, Dim};
 use crate::packet_set::original::{Origin, Original, Origins};
+use crate::packet_set::product::{DIMS, Dim};
 use crate::packet_set::term::{Reading, SetPool, Translator};
 use crate::packet_set::{Budget, Context, Fate, Product, Set, decompose};
 use fw_model::address::bits;
@@ -276,7 +276,9 @@ impl At<'_, '_> {
             .collect();
         let current = field(&piece.current, Dim::Destination);
         let values = piece.values(Dim::Destination, current);
-        let far = values.intersect(self.here.own(piece.family)).subtract(&near);
+        let far = values
+            .intersect(self.here.own(piece.family))
+            .subtract(&near);
         let other = values.subtract(&far);
         (
             self.with_destinations(&inside, other),
@@ -367,7 +369,10 @@ impl At<'_, '_> {
         }
         .terms(condition);
         let fields = traveller.piece.current;
-        let mut left = vec![(traveller.piece.product(&fields), traveller.piece.assumed.clone())];
+        let mut left = vec![(
+            traveller.piece.product(&fields),
+            traveller.piece.assumed.clone(),
+        )];
         let mut taken = Vec::new();
         for term in terms {
             let mut matched = Product::everything(traveller.piece.family);
@@ -627,8 +632,7 @@ impl At<'_, '_> {
         else {
             return vec![(inside.clone(), None)];
         };
-        let mut parts: Vec<(Piece, [Original; 4])> =
-            vec![(piece.clone(), [Original::Value(0); 4])];
+        let mut parts: Vec<(Piece, [Original; 4])> = vec![(piece.clone(), [Original::Value(0); 4])];
         for (at, (dim, classes)) in DIMS.into_iter().zip(classes).enumerate() {
             let was = field(&first, dim);
             let now = DIMS
@@ -650,9 +654,7 @@ impl At<'_, '_> {
                     continue;
                 }
                 for (set, value) in classes {
-                    let part = piece
-                        .clone()
-                        .restrict(dim, was, set, self.side.conditions);
+                    let part = piece.clone().restrict(dim, was, set, self.side.conditions);
                     if let Some(part) = part {
                         put(part, Original::Value(*value));
                     }

@@ -83,29 +83,51 @@ impl Exits {
 
     /// Splits addresses by the places where they are: those to which routes
     /// lead out of the snapshot. Addresses that no route knows are left out.
-    fn split(&self, side: &Side<'_>, family: Family, set: &IntervalSet) -> Vec<(IntervalSet, Vec<Place>)> {
+    fn split(
+        &self,
+        side: &Side<'_>,
+        family: Family,
+        set: &IntervalSet,
+    ) -> Vec<(IntervalSet, Vec<Place>)> {
+        self.grouped(family, set, |at, value| {
+            self.places.get(at).map_or_else(
+                || Arc::from([]),
+                |slot| Arc::clone(slot.get_or_init(|| self.places_of(side, value).into())),
+            )
+        })
+    }
+
+    /// Groups addresses by the places that `of` tells for the stretch, by
+    /// number and first address, that they are in.
+    fn grouped(
+        &self,
+        family: Family,
+        set: &IntervalSet,
+        of: impl Fn(usize, u128) -> Arc<[Place]>,
+    ) -> Vec<(IntervalSet, Vec<Place>)> {
         let mut parts: Vec<(Arc<[Place]>, Vec<(u128, u128)>)> = Vec::new();
         let mut by_places: FxHashMap<Arc<[Place]>, usize> = FxHashMap::default();
         for &(low, high) in set.ranges() {
-            let mut at = self.starts.partition_point(|s| *s <= low).saturating_sub(1);
-            while let Some(&start) = self.starts.get(at) {
+            let first = self.starts.partition_point(|s| *s <= low).saturating_sub(1);
+            for (at, &start) in self.starts.iter().enumerate().skip(first) {
                 if start > high {
                     break;
                 }
-                let end = self.starts.get(at + 1).map_or(family.max(), |next| next - 1);
-                if let Some(slot) = self.places.get(at) {
-                    let places = slot.get_or_init(|| self.places_of(side, start).into());
-                    if !places.is_empty() {
-                        let part = *by_places.entry(Arc::clone(places)).or_insert_with(|| {
-                            parts.push((Arc::clone(places), Vec::new()));
-                            parts.len() - 1
-                        });
-                        if let Some((_, ranges)) = parts.get_mut(part) {
-                            ranges.push((start.max(low), end.min(high)));
-                        }
-                    }
+                let end = self
+                    .starts
+                    .get(at + 1)
+                    .map_or(family.max(), |next| next - 1);
+                let places = of(at, start);
+                if places.is_empty() {
+                    continue;
                 }
-                at += 1;
+                let part = *by_places.entry(Arc::clone(&places)).or_insert_with(|| {
+                    parts.push((places, Vec::new()));
+                    parts.len() - 1
+                });
+                if let Some((_, ranges)) = parts.get_mut(part) {
+                    ranges.push((start.max(low), end.min(high)));
+                }
             }
         }
         parts
@@ -118,51 +140,95 @@ impl Exits {
     /// out of the snapshot. Of several, those on whose way the longest prefix
     /// is met.
     fn places_of(&self, side: &Side<'_>, value: u128) -> Vec<Place> {
-        let mut best: Vec<(Place, u8)> = Vec::new();
-        let network = side.network();
-        let mut todo: Vec<(usize, u8)> = Vec::new();
-        let mut seen: Vec<usize> = Vec::new();
+        let mut best: Vec<(Place, (u8, u8))> = Vec::new();
         for start in 0..self.routers.len() {
-            todo.clear();
-            seen.clear();
-            todo.push((start, 0));
-            while let Some((number, longest)) = todo.pop() {
-                let Some(router) = self.routers.get(number) else {
-                    continue;
-                };
-                if seen.contains(&number) {
+            self.walk(side, start, value, &mut |place, rank| match best
+                .iter_mut()
+                .find(|(p, _)| *p == place)
+            {
+                Some((_, known)) => *known = rank.max(*known),
+                None => best.push((place, rank)),
+            });
+        }
+        let highest = best.iter().map(|(_, r)| *r).max().unwrap_or_default();
+        best.retain(|(_, r)| *r == highest);
+        best.sort();
+        best.into_iter().map(|(place, _)| place).collect()
+    }
+
+    /// Follows the routes to an address from a router to where they leave the
+    /// snapshot. Each place comes with the length of the last prefix, and of
+    /// the longest on the way.
+    fn walk(
+        &self,
+        side: &Side<'_>,
+        start: usize,
+        value: u128,
+        found: &mut dyn FnMut(Place, (u8, u8)),
+    ) {
+        let network = side.network();
+        let mut todo: Vec<(usize, u8)> = vec![(start, 0)];
+        let mut seen: Vec<usize> = Vec::new();
+        while let Some((number, longest)) = todo.pop() {
+            let Some(router) = self.routers.get(number) else {
+                continue;
+            };
+            if seen.contains(&number) {
+                continue;
+            }
+            seen.push(number);
+            let Some((Exit::Leaves(hops), length)) = router.table.at(value) else {
+                continue;
+            };
+            let longest = longest.max(length);
+            for hop in hops {
+                // Hosts on a subnet are none behind a router.
+                if hop.gateway.is_none()
+                    && hop.span.is_none()
+                    && length > 0
+                    && connected(side, router.device, hop, value)
+                {
                     continue;
                 }
-                seen.push(number);
-                let Some((Exit::Leaves(hops), length)) = router.table.at(value) else {
-                    continue;
-                };
-                let longest = longest.max(length);
-                for hop in hops {
-                    // Hosts on a subnet are none behind a router.
-                    if hop.gateway.is_none() && hop.span.is_none() && length > 0 && connected(side, router.device, hop, value) {
-                        continue;
-                    }
-                    let next = network.next(side, router.device, hop);
-                    if next.is_empty() {
-                        let place = (router.device, Arc::clone(&hop.interface));
-                        match best.iter_mut().find(|(p, _)| *p == place) {
-                            Some((_, known)) => *known = longest.max(*known),
-                            None => best.push((place, longest)),
-                        }
-                    }
-                    for place in next {
-                        if let Some(&next) = self.by_interface.get(&place) {
-                            todo.push((next, longest));
-                        }
+                let next = network.next(side, router.device, hop);
+                if next.is_empty() {
+                    let place = (router.device, Arc::clone(&hop.interface));
+                    found(place, (length, longest));
+                }
+                for place in next {
+                    if let Some(&next) = self.by_interface.get(&place) {
+                        todo.push((next, longest));
                     }
                 }
             }
         }
-        let longest = best.iter().map(|(_, l)| *l).max().unwrap_or_default();
-        best.retain(|(_, l)| *l == longest);
-        best.sort();
-        best.into_iter().map(|(place, _)| place).collect()
+    }
+
+    /// Splits addresses by the places where the routes of some devices leave
+    /// the snapshot towards them.
+    fn split_from(
+        &self,
+        side: &Side<'_>,
+        family: Family,
+        from: &[Place],
+        set: &IntervalSet,
+    ) -> Vec<(IntervalSet, Vec<Place>)> {
+        let starts: Vec<usize> = from
+            .iter()
+            .filter_map(|place| self.by_interface.get(place).copied())
+            .collect();
+        self.grouped(family, set, |_, value| {
+            let mut out: Vec<Place> = Vec::new();
+            for &start in &starts {
+                self.walk(side, start, value, &mut |place, _| {
+                    if !out.contains(&place) {
+                        out.push(place);
+                    }
+                });
+            }
+            out.sort();
+            out.into()
+        })
     }
 }
 
@@ -183,6 +249,7 @@ impl Side<'_> {
     /// Where the packets of `product` enter the network. Each place comes
     /// with the part of the packets that live there; where nothing tells, all
     /// feasible places come, each under the assumption that it is the one.
+    /// `prefer` is where they are known to come in otherwise.
     #[must_use]
     pub fn entries(
         &self,
@@ -190,6 +257,7 @@ impl Side<'_> {
         product: &Product,
         ingress: Option<&str>,
         only: Option<usize>,
+        prefer: Option<&Place>,
         assumed: &Assumed,
     ) -> Vec<Entry> {
         let devices: Vec<usize> = match only {
@@ -197,8 +265,8 @@ impl Side<'_> {
             None => (0..self.devices.len()).collect(),
         };
         let parts = match ingress.map(|name| self.named(name, &devices)) {
-            Some(named) if !named.is_empty() => self.by_name(family, product, only, named),
-            _ => self.by_route(family, product, only),
+            Some(named) if !named.is_empty() => self.by_name(family, product, only, prefer, named),
+            _ => self.by_route(family, product, only, prefer),
         };
         parts
             .into_iter()
@@ -227,6 +295,7 @@ impl Side<'_> {
         family: Family,
         product: &Product,
         only: Option<usize>,
+        prefer: Option<&Place>,
         named: Vec<Place>,
     ) -> Vec<Part> {
         let all = |places| {
@@ -235,13 +304,15 @@ impl Side<'_> {
                 places,
             }]
         };
-        let several = named.windows(2).any(|w| matches!(w, [(a, _), (b, _)] if a != b));
+        let several = named
+            .windows(2)
+            .any(|w| matches!(w, [(a, _), (b, _)] if a != b));
         if !several {
             return all(named);
         }
         let mut rest = vec![product.clone()];
         let mut out = Vec::new();
-        for part in self.by_route(family, product, only) {
+        for part in self.by_route(family, product, only, prefer) {
             let there: Vec<Place> = part
                 .places
                 .iter()
@@ -251,7 +322,10 @@ impl Side<'_> {
             if there.is_empty() {
                 continue;
             }
-            rest = rest.iter().flat_map(|r| r.subtract(&part.product)).collect();
+            rest = rest
+                .iter()
+                .flat_map(|r| r.subtract(&part.product))
+                .collect();
             out.push(Part {
                 places: there,
                 ..part
@@ -261,7 +335,9 @@ impl Side<'_> {
             return all(named);
         }
         // Everybody behind the zone, or hosts that are said to be there?
-        let everybody = product.get(Dim::Source).covers(&IntervalSet::range(0, family.max()));
+        let everybody = product
+            .get(Dim::Source)
+            .covers(&IntervalSet::range(0, family.max()));
         if !everybody {
             out.extend(rest.into_iter().map(|product| Part {
                 product,
@@ -271,7 +347,13 @@ impl Side<'_> {
         out
     }
 
-    fn by_route(&self, family: Family, product: &Product, only: Option<usize>) -> Vec<Part> {
+    fn by_route(
+        &self,
+        family: Family,
+        product: &Product,
+        only: Option<usize>,
+        prefer: Option<&Place>,
+    ) -> Vec<Part> {
         let mut left: IntervalSet = (**product.get(Dim::Source)).clone();
         let mut out = Vec::new();
         let with = |set: IntervalSet| product.with(Dim::Source, Arc::new(set));
@@ -319,7 +401,13 @@ impl Side<'_> {
         };
         for (set, places) in remote {
             left = left.subtract(&set);
-            out.extend(self.attached(family, with(set), places));
+            let settled = match prefer {
+                Some(place) if places.contains(place) => vec![place.clone()],
+                _ => places,
+            };
+            for part in self.attached(family, with(set), settled) {
+                out.extend(self.symmetric(family, part, only));
+            }
         }
         if !left.is_empty() {
             let places = self.outer_interfaces(only);
@@ -356,7 +444,12 @@ impl Side<'_> {
 
     /// Hosts on a subnet with several routers use one that leads on to the
     /// destination, not one that sends the packets back into the subnet.
-    fn routers_of_subnet(&self, family: Family, product: &Product, places: Vec<Place>) -> Vec<Part> {
+    fn routers_of_subnet(
+        &self,
+        family: Family,
+        product: &Product,
+        places: Vec<Place>,
+    ) -> Vec<Part> {
         if places.len() == 1 {
             return vec![Part {
                 product: product.clone(),
@@ -364,7 +457,8 @@ impl Side<'_> {
             }];
         }
         let destinations = product.get(Dim::Destination);
-        let mut parts: Vec<(IntervalSet, Vec<Place>)> = vec![((**destinations).clone(), Vec::new())];
+        let mut parts: Vec<(IntervalSet, Vec<Place>)> =
+            vec![((**destinations).clone(), Vec::new())];
         for place in &places {
             let good = self.leads_on(family, destinations, place);
             let mut next = Vec::new();
@@ -385,14 +479,23 @@ impl Side<'_> {
             .into_iter()
             .map(|(set, known)| Part {
                 product: product.with(Dim::Destination, Arc::new(set)),
-                places: if known.is_empty() { places.clone() } else { known },
+                places: if known.is_empty() {
+                    places.clone()
+                } else {
+                    known
+                },
             })
             .collect()
     }
 
     /// The destinations that a router does not send back by the interface
     /// they came in by: its own, those it translates, and those it routes.
-    pub(super) fn leads_on(&self, family: Family, destinations: &Set, place: &Place) -> IntervalSet {
+    pub(super) fn leads_on(
+        &self,
+        family: Family,
+        destinations: &Set,
+        place: &Place,
+    ) -> IntervalSet {
         let (number, interface) = place;
         let Some(here) = self.devices.get(*number) else {
             return IntervalSet::new();
@@ -452,6 +555,67 @@ impl Side<'_> {
                 places,
             });
         }
+        out
+    }
+
+    /// Of several places that lead to the same hosts, those by which their
+    /// replies would leave: the routers of the destination's subnet know one.
+    fn symmetric(&self, family: Family, part: Part, only: Option<usize>) -> Vec<Part> {
+        if part.places.len() < 2 || only.is_some() {
+            return vec![part];
+        }
+        let mut out = Vec::new();
+        let mut left = vec![part];
+        let destinations = left
+            .first()
+            .map(|p| Arc::clone(p.product.get(Dim::Destination)));
+        for (subnet, routers) in destinations
+            .map(|set| self.subnet_places(family, &set, None))
+            .unwrap_or_default()
+        {
+            let mut rest = Vec::new();
+            for part in left {
+                let to = part.product.get(Dim::Destination);
+                let (inside, outside) = (to.intersect(&subnet), to.subtract(&subnet));
+                if !outside.is_empty() {
+                    rest.push(Part {
+                        product: part.product.with(Dim::Destination, Arc::new(outside)),
+                        places: part.places.clone(),
+                    });
+                }
+                if inside.is_empty() {
+                    continue;
+                }
+                let product = part.product.with(Dim::Destination, Arc::new(inside));
+                let mut known = IntervalSet::new();
+                let sources = product.get(Dim::Source);
+                let exits = self.exits(family);
+                for (set, by) in exits.split_from(self, family, &routers, sources) {
+                    let both: Vec<Place> = part
+                        .places
+                        .iter()
+                        .filter(|p| by.contains(p))
+                        .cloned()
+                        .collect();
+                    if !both.is_empty() {
+                        known = known.union(&set);
+                        out.push(Part {
+                            product: product.with(Dim::Source, Arc::new(set)),
+                            places: both,
+                        });
+                    }
+                }
+                let unknown = sources.subtract(&known);
+                if !unknown.is_empty() {
+                    out.push(Part {
+                        product: product.with(Dim::Source, Arc::new(unknown)),
+                        places: part.places,
+                    });
+                }
+            }
+            left = rest;
+        }
+        out.extend(left);
         out
     }
 
@@ -519,10 +683,7 @@ impl Side<'_> {
             } else {
                 sources.intersect(&own)
             };
-            for (set, list) in [
-                (sources.subtract(&near), &mut foreign),
-                (near, &mut sent),
-            ] {
+            for (set, list) in [(sources.subtract(&near), &mut foreign), (near, &mut sent)] {
                 if !set.is_empty() {
                     list.push(part.with(Dim::Source, Arc::new(set)));
                 }
@@ -671,7 +832,11 @@ impl Side<'_> {
 }
 
 /// Adds places to the parts of a partition that a set meets.
-pub(super) fn add_places(parts: &mut Vec<(IntervalSet, Vec<Place>)>, set: IntervalSet, places: &[Place]) {
+pub(super) fn add_places(
+    parts: &mut Vec<(IntervalSet, Vec<Place>)>,
+    set: IntervalSet,
+    places: &[Place],
+) {
     let mut rest = set;
     let mut new = Vec::new();
     for (part, known) in parts.iter_mut() {

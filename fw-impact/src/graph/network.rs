@@ -6,9 +6,9 @@ use super::journey::{Disposition, Outcome, Traveller};
 use super::route_table::Hop;
 use super::side::Side;
 use super::topology::{FarEnd, Place};
+use crate::packet_set::Assumed;
 use crate::packet_set::condition::End;
 use crate::packet_set::product::Dim;
-use crate::packet_set::Assumed;
 use fw_model::IntervalSet;
 use fw_model::evaluate::Journey;
 use std::sync::Arc;
@@ -216,11 +216,7 @@ impl Side<'_> {
                     self.addresses_at(neighbour, family).intersect(&left)
                 };
                 if !set.is_empty() {
-                    super::entry::add_places(
-                        &mut answering,
-                        set,
-                        std::slice::from_ref(neighbour),
-                    );
+                    super::entry::add_places(&mut answering, set, std::slice::from_ref(neighbour));
                 }
             }
             for (set, places) in answering {
@@ -261,7 +257,11 @@ impl Side<'_> {
     }
 
     /// The addresses of an interface.
-    pub(super) fn addresses_at(&self, (number, interface): &Place, family: fw_model::Family) -> IntervalSet {
+    pub(super) fn addresses_at(
+        &self,
+        (number, interface): &Place,
+        family: fw_model::Family,
+    ) -> IntervalSet {
         self.devices
             .get(*number)
             .and_then(|d| d.device.interface(interface))

@@ -166,8 +166,7 @@ impl Side<'_> {
                     (Some(_), _) | (None, None) => self.come_back(next, query, ended),
                     (None, Some(before)) => {
                         let last = next.traveller.crossings.get(before);
-                        if let Some((device, ingress)) =
-                            last.map(|c| (c.device, c.egress.clone()))
+                        if let Some((device, ingress)) = last.map(|c| (c.device, c.egress.clone()))
                         {
                             next.device = device;
                             next.ingress = ingress;
@@ -236,7 +235,12 @@ impl Side<'_> {
     }
 
     /// Each of several hops, under the assumption that replies take it.
-    fn one_of(&self, traveller: Traveller, device: &str, hops: &[Hop]) -> Vec<(Traveller, Hopping)> {
+    fn one_of(
+        &self,
+        traveller: Traveller,
+        device: &str,
+        hops: &[Hop],
+    ) -> Vec<(Traveller, Hopping)> {
         if let [only] = hops {
             return vec![(traveller, Hopping::By(only.clone()))];
         }

@@ -205,9 +205,7 @@ fn exit(device: &Device, vrf: &str, address: std::net::IpAddr, complete: bool) -
                 .collect();
             (Exit::Leaves(hops), length)
         }
-        RouteDecision::Discarded(route) => {
-            (Exit::Discarded(route.span), route.prefix.prefix_len())
-        }
+        RouteDecision::Discarded(route) => (Exit::Discarded(route.span), route.prefix.prefix_len()),
         RouteDecision::Down => (Exit::Unrouted, 0),
         RouteDecision::Unrouted if complete => (Exit::Unrouted, 0),
         RouteDecision::Unrouted => (Exit::Unknown, 0),

@@ -100,8 +100,7 @@ impl Network {
                     let segment = *subnets
                         .entry(net)
                         .or_insert_with(|| out.graph.add_node(Node::Subnet(net)));
-                    out.graph
-                        .add_edge(router, segment, Arc::clone(&place.1));
+                    out.graph.add_edge(router, segment, Arc::clone(&place.1));
                     out.segments.entry(place.clone()).or_default().push(segment);
                 }
             }
@@ -288,8 +287,11 @@ impl Network {
                 .collect();
             if owners.len() > 1 {
                 let near = self.neighbours(side, &place);
-                let adjacent: Vec<Place> =
-                    owners.iter().filter(|o| near.contains(o)).cloned().collect();
+                let adjacent: Vec<Place> = owners
+                    .iter()
+                    .filter(|o| near.contains(o))
+                    .cloned()
+                    .collect();
                 if !adjacent.is_empty() {
                     return adjacent;
                 }
@@ -311,12 +313,14 @@ impl Network {
     /// subnet for two.
     #[must_use]
     pub fn is_point_to_point(&self, place: &Place) -> bool {
-        self.segments.get(place).into_iter().flatten().all(|s| {
-            match self.graph.node_weight(*s) {
+        self.segments
+            .get(place)
+            .into_iter()
+            .flatten()
+            .all(|s| match self.graph.node_weight(*s) {
                 Some(Node::Subnet(net)) => net.prefix_len() + 2 >= net.max_prefix_len(),
                 _ => true,
-            }
-        })
+            })
     }
 
     /// The other ends of declared links and tunnels of a place.
@@ -351,10 +355,12 @@ impl Network {
         if let Some(known) = lock().get(place) {
             return Arc::clone(known);
         }
-        let set = side.devices.get(place.0).map_or_else(
-            AddressSet::empty,
-            |here| claimed_addresses(here.device, &place.1),
-        );
+        let set = side
+            .devices
+            .get(place.0)
+            .map_or_else(AddressSet::empty, |here| {
+                claimed_addresses(here.device, &place.1)
+            });
         let set = Arc::new(set);
         lock().insert(place.clone(), Arc::clone(&set));
         set
@@ -386,7 +392,9 @@ impl Network {
 fn is_shared_by_routing(net: IpNet) -> bool {
     let local = match net.addr() {
         IpAddr::V4(a) => a.is_loopback() || a.is_link_local(),
-        IpAddr::V6(a) => a.is_loopback() || a.segments().first().is_some_and(|s| s & 0xffc0 == 0xfe80),
+        IpAddr::V6(a) => {
+            a.is_loopback() || a.segments().first().is_some_and(|s| s & 0xffc0 == 0xfe80)
+        }
     };
     !local && net.prefix_len() < net.max_prefix_len()
 }

@@ -9,11 +9,16 @@ use super::objects::address_condition;
 use super::treatment::environment;
 use fw_model::service::{ICMP, ICMPV6};
 use fw_model::{
-    Action, Dimension, Filter, FilterId, MatchExpr, Rule, ServiceSet, Stage, StageKind, View,
+    Action, Answers, Dimension, Filter, FilterId, MatchExpr, Rule, ServiceSet, Stage, StageKind,
+    View,
 };
 
 impl<'a> Lowering<'_, 'a> {
     pub(super) fn local_services(&mut self) {
+        // Management access to an interface other than the one by which a
+        // packet enters is refused: ASA configuration guide, "Management
+        // Access".
+        self.device.answers = Answers::Ingress;
         let config = self.config;
         let mut rules = Vec::new();
         let names: Vec<String> = self
