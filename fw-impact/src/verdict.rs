@@ -187,8 +187,11 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     continue;
                 }
                 // What is outside the snapshot does not change with it.
-                let place = self.same_place(&before);
-                let after = run_from(self.after, flow, family, &entered, &assumed, place.as_ref());
+                let outside = Outside {
+                    enter: self.same_place(&before),
+                    lenient: before.disposition == Disposition::Local,
+                };
+                let after = run_from(self.after, flow, family, &entered, &assumed, &outside);
                 for after in after {
                     if before.disposition == Disposition::Local
                         && after.disposition == Disposition::Local
@@ -556,11 +559,20 @@ pub fn run(
     product: &Product,
     assumed: &Assumed,
 ) -> Vec<Outcome> {
-    run_from(side, flow, family, product, assumed, None)
+    run_from(side, flow, family, product, assumed, &Outside::default())
 }
 
-/// Follows packets of a flow on one side. Where the snapshot leaves open by
-/// which place they enter, `prefer` tells.
+/// What is known of the world outside a snapshot.
+#[derive(Clone, Default, Debug)]
+pub struct Outside {
+    /// Where the snapshot leaves open by which place packets enter: there.
+    pub enter: Option<Place>,
+    /// Sources that no route leads back to are no hosts.
+    pub lenient: bool,
+}
+
+/// Follows packets of a flow on one side, knowing something of the world
+/// outside it.
 #[must_use]
 pub fn run_from(
     side: &Side<'_>,
@@ -568,8 +580,9 @@ pub fn run_from(
     family: Family,
     product: &Product,
     assumed: &Assumed,
-    prefer: Option<&Place>,
+    outside: &Outside,
 ) -> Vec<Outcome> {
+    let prefer = outside.enter.as_ref();
     let to_device = match &flow.to {
         Endpoint::Device(name) => Some(name.as_str()),
         _ => None,
@@ -626,6 +639,7 @@ pub fn run_from(
     } else {
         vec![product.clone()]
     };
+    let mut nowhere = Vec::new();
     for part in parts {
         if journey == Journey::FromDevice {
             let Some(device) = itself else { continue };
@@ -671,10 +685,25 @@ pub fn run_from(
                 part = part.with(Dim::Source, Arc::new(rest));
             }
         }
-        for entry in side.entries(family, &part, ingress.as_deref(), only, prefer, assumed) {
+        let found = side.entries(family, &part, ingress.as_deref(), only, prefer, assumed);
+        for entry in found.entries {
             out.extend(side.follow(entry, only, &query));
         }
+        nowhere.extend(found.nowhere);
     }
+    // Sources that no route leads back to are no hosts, if others of the flow
+    // are somewhere.
+    let some = !out.is_empty() || outside.lenient;
+    let disposition = if some {
+        Disposition::Local
+    } else {
+        Disposition::Unrouted
+    };
+    out.extend(
+        nowhere
+            .into_iter()
+            .map(|p| stay(family, p, assumed, disposition.clone())),
+    );
     out
 }
 

@@ -449,11 +449,18 @@ impl At<'_, '_> {
                     traveller: part,
                     way: Way::Discarded(*span),
                 }),
-                Exit::Unrouted => out.push(Inside {
-                    traveller: part,
-                    way: Way::Unrouted,
-                }),
+                Exit::Unrouted => {
+                    let (told, rest) = self.by_topology(part, true);
+                    out.extend(told);
+                    out.extend(rest.map(|traveller| Inside {
+                        traveller,
+                        way: Way::Unrouted,
+                    }));
+                }
                 Exit::Unknown => {
+                    let (told, rest) = self.by_topology(part, false);
+                    out.extend(told);
+                    let Some(part) = rest else { continue };
                     let others: Vec<Arc<str>> = self
                         .here
                         .feasible_interfaces()
@@ -516,6 +523,48 @@ impl At<'_, '_> {
                 }
             })
             .collect()
+    }
+
+    /// Separates packets whose way the snapshot tells though the routes of the
+    /// device do not: to hosts that topology.yaml places, and, unless only
+    /// `declared` ones count, to the subnets and exits of other devices along
+    /// the shortest way through the network.
+    fn by_topology(
+        &self,
+        traveller: Traveller,
+        declared: bool,
+    ) -> (Vec<Inside>, Option<Traveller>) {
+        let side = self.side;
+        if side.snapshot.networks.is_empty() && side.devices.len() == 1 {
+            return (Vec::new(), Some(traveller));
+        }
+        let family = traveller.piece.family;
+        let current = field(&traveller.piece.current, Dim::Destination);
+        let mut left = (*traveller.piece.values(Dim::Destination, current)).clone();
+        let narrowed = |set: IntervalSet| {
+            let piece = traveller.piece.clone();
+            let piece =
+                piece.restrict(Dim::Destination, current, &Arc::new(set), side.conditions)?;
+            Some(traveller.with(piece))
+        };
+        let mut out = Vec::new();
+        for (set, interface) in side.ways_to(family, self.number, &left, declared) {
+            left = left.subtract(&set);
+            out.extend(narrowed(set).map(|traveller| Inside {
+                traveller,
+                way: Way::Out(Hop {
+                    interface,
+                    gateway: None,
+                    span: None,
+                }),
+            }));
+        }
+        let rest = if left.is_empty() {
+            None
+        } else {
+            narrowed(left)
+        };
+        (out, rest)
     }
 
     /// The hops of packets whose flow names the interfaces by which they

@@ -26,7 +26,16 @@ pub struct Entry {
     pub piece: Piece,
 }
 
-/// Packets that enter at one of these places.
+/// Where packets enter.
+#[derive(Default, Debug)]
+pub struct Entries {
+    /// Those that enter somewhere.
+    pub entries: Vec<Entry>,
+    /// Those that no route leads back to, on a network that knows all routes.
+    pub nowhere: Vec<Product>,
+}
+
+/// Packets that enter at one of these places; at none if they are nowhere.
 struct Part {
     product: Product,
     places: Vec<Place>,
@@ -259,7 +268,7 @@ impl Side<'_> {
         only: Option<usize>,
         prefer: Option<&Place>,
         assumed: &Assumed,
-    ) -> Vec<Entry> {
+    ) -> Entries {
         let devices: Vec<usize> = match only {
             Some(number) => vec![number],
             None => (0..self.devices.len()).collect(),
@@ -268,16 +277,23 @@ impl Side<'_> {
             Some(named) if !named.is_empty() => self.by_name(family, product, only, prefer, named),
             _ => self.by_route(family, product, only, prefer),
         };
-        parts
-            .into_iter()
-            .flat_map(|part| {
-                self.alternatives(&part.places, assumed, |device, ingress, assumed| Entry {
+        let mut out = Entries::default();
+        for part in parts {
+            if part.places.is_empty() {
+                out.nowhere.push(part.product);
+                continue;
+            }
+            out.entries.extend(self.alternatives(
+                &part.places,
+                assumed,
+                |device, ingress, assumed| Entry {
                     device,
                     ingress: Some(ingress),
                     piece: Piece::entering(family, &part.product, assumed.clone()),
-                })
-            })
-            .collect()
+                },
+            ));
+        }
+        out
     }
 
     fn named(&self, name: &str, devices: &[usize]) -> Vec<Place> {
@@ -358,11 +374,8 @@ impl Side<'_> {
         let mut out = Vec::new();
         let with = |set: IntervalSet| product.with(Dim::Source, Arc::new(set));
         // Hosts that topology.yaml places.
-        for (set, device, interface) in &self.snapshot.networks {
-            let Some(number) = self.network().number(device) else {
-                continue;
-            };
-            if only.is_some_and(|o| o != number) {
+        for (set, place) in self.declared_networks() {
+            if only.is_some_and(|o| o != place.0) {
                 continue;
             }
             let within = left.intersect(set.family(family));
@@ -370,18 +383,9 @@ impl Side<'_> {
                 continue;
             }
             left = left.subtract(&within);
-            let named = self
-                .devices
-                .get(number)
-                .map(|here| here.interfaces_named(interface))
-                .unwrap_or_default();
-            let mut places: Vec<Place> = named.into_iter().map(|i| (number, i)).collect();
-            if places.is_empty() {
-                places.push((number, interface.as_str().into()));
-            }
             out.push(Part {
                 product: with(within),
-                places,
+                places: vec![place],
             });
         }
         for (subnet, places) in self.subnet_places(family, &left, only) {
@@ -410,11 +414,19 @@ impl Side<'_> {
             }
         }
         if !left.is_empty() {
-            let places = self.outer_interfaces(only);
-            out.push(Part {
-                product: with(left),
-                places,
-            });
+            let (nowhere, open) = self.unknown_places(family, &left, only);
+            if !nowhere.is_empty() {
+                out.push(Part {
+                    product: with(nowhere),
+                    places: Vec::new(),
+                });
+            }
+            for (set, places) in open {
+                out.push(Part {
+                    product: with(set),
+                    places,
+                });
+            }
         }
         out
     }
@@ -648,6 +660,71 @@ impl Side<'_> {
         parts
     }
 
+    /// By which interfaces a device, whose routes do not tell, sends packets to
+    /// destinations whose place in the network is known otherwise.
+    #[must_use]
+    pub fn ways_to(
+        &self,
+        family: Family,
+        number: usize,
+        destinations: &IntervalSet,
+        declared: bool,
+    ) -> Vec<(IntervalSet, Arc<str>)> {
+        let mut left = destinations.clone();
+        let mut out = Vec::new();
+        let network = self.network();
+        let mut take = |set: &IntervalSet, place: &Place, left: &mut IntervalSet| {
+            let within = left.intersect(set);
+            if within.is_empty() {
+                return;
+            }
+            let way = if place.0 == number {
+                Some(Arc::clone(&place.1))
+            } else {
+                network.towards(number, place.0)
+            };
+            if let Some(interface) = way {
+                *left = left.subtract(&within);
+                out.push((within, interface));
+            }
+        };
+        for (set, place) in self.declared_networks() {
+            if !declared || place.0 == number {
+                take(set.family(family), &place, &mut left);
+            }
+        }
+        if declared || self.devices.len() == 1 {
+            return out;
+        }
+        for (subnet, places) in self.subnet_places(family, &left.clone(), None) {
+            if let Some(place) = places.first() {
+                take(&subnet, place, &mut left);
+            }
+        }
+        for (set, places) in self.exits(family).split(self, family, &left.clone()) {
+            if let [place] = places.as_slice() {
+                take(&set, place, &mut left);
+            }
+        }
+        out
+    }
+
+    /// The hosts that topology.yaml places, with their places.
+    fn declared_networks(&self) -> impl Iterator<Item = (&AddressSet, Place)> {
+        self.snapshot
+            .networks
+            .iter()
+            .filter_map(|(set, device, interface)| {
+                let number = self.network().number(device)?;
+                let named = self.devices.get(number)?.interfaces_named(interface);
+                let name = named.first().cloned();
+                Some((
+                    set,
+                    (number, name.unwrap_or_else(|| interface.as_str().into())),
+                ))
+            })
+    }
+
     /// Packets of a device itself: those with the address of the interface
     /// that they leave by, and those that it does not send.
     #[must_use]
@@ -720,14 +797,52 @@ impl Side<'_> {
         )
     }
 
+    /// Addresses that no route of the network leads to: those that are nowhere
+    /// because every device knows all its routes, and the others with the
+    /// interfaces where they may be.
+    fn unknown_places(
+        &self,
+        family: Family,
+        left: &IntervalSet,
+        only: Option<usize>,
+    ) -> (IntervalSet, Vec<(IntervalSet, Vec<Place>)>) {
+        if only.is_some() || self.devices.len() == 1 {
+            let all = vec![(left.clone(), self.outer_interfaces(only, &|_| true))];
+            return (IntervalSet::new(), all);
+        }
+        let mut parts = Vec::new();
+        for (number, here) in self.devices.iter().enumerate() {
+            let mut unknown = IntervalSet::new();
+            let mut vrfs: Vec<&str> = here.device.interfaces.iter().map(|i| &*i.vrf).collect();
+            vrfs.push("");
+            vrfs.sort_unstable();
+            vrfs.dedup();
+            for vrf in vrfs {
+                for (set, exit) in here.routes_of(vrf.to_owned(), family).split(left) {
+                    if *exit == Exit::Unknown {
+                        unknown = unknown.union(&set);
+                    }
+                }
+            }
+            let places = self.outer_interfaces(None, &|n| n == number);
+            if !unknown.is_empty() && !places.is_empty() {
+                add_places(&mut parts, unknown, &places);
+            }
+        }
+        let nowhere = parts
+            .iter()
+            .fold(left.clone(), |left, (set, _)| left.subtract(set));
+        (nowhere, parts)
+    }
+
     /// The interfaces by which hosts may come that no route knows: all, but
     /// those of a network that lead to another device of it.
-    fn outer_interfaces(&self, only: Option<usize>) -> Vec<Place> {
+    fn outer_interfaces(&self, only: Option<usize>, of: &dyn Fn(usize) -> bool) -> Vec<Place> {
         let all: Vec<Place> = self
             .devices
             .iter()
             .enumerate()
-            .filter(|(number, _)| only.is_none_or(|o| o == *number))
+            .filter(|(number, _)| only.is_none_or(|o| o == *number) && of(*number))
             .flat_map(|(number, here)| {
                 here.feasible_interfaces()
                     .iter()
@@ -742,7 +857,11 @@ impl Side<'_> {
             .filter(|place| self.network().neighbours(self, place).is_empty())
             .cloned()
             .collect();
-        if outer.is_empty() { all } else { outer }
+        if outer.is_empty() && self.devices.len() == 1 {
+            all
+        } else {
+            outer
+        }
     }
 
     /// The hosts that an interface which is down cuts off: its subnet, as far

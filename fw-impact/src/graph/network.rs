@@ -113,7 +113,7 @@ impl Side<'_> {
     ) -> Vec<Onward> {
         let mut out = Vec::new();
         for plain in self.into_tunnels(number, hop, traveller, &mut out, ended) {
-            out.extend(self.over_segment(number, hop, plain));
+            out.extend(self.over_segment(number, hop, plain, ended));
         }
         out
     }
@@ -169,7 +169,13 @@ impl Side<'_> {
         plain
     }
 
-    fn over_segment(&self, number: usize, hop: &Hop, traveller: Traveller) -> Vec<Onward> {
+    fn over_segment(
+        &self,
+        number: usize,
+        hop: &Hop,
+        traveller: Traveller,
+        ended: &mut Vec<Outcome>,
+    ) -> Vec<Onward> {
         let network = self.network();
         let place: Place = (number, Arc::clone(&hop.interface));
         if hop.gateway.is_some() {
@@ -224,9 +230,23 @@ impl Side<'_> {
                 part(set, &places);
             }
         }
+        // What a device translates on the other side is no host here.
         let hosts = left.intersect(&connected);
+        let mine = network.claims(self, &place);
+        let nobody = hosts
+            .intersect(self.ghosts(family))
+            .subtract(mine.family(family));
         let beyond = left.subtract(&connected);
-        part(hosts, &[]);
+        part(hosts.subtract(&nobody), &[]);
+        if !nobody.is_empty() {
+            let piece = traveller.piece.clone().restrict(
+                Dim::Destination,
+                destination,
+                &Arc::new(nobody),
+                self.conditions,
+            );
+            ended.extend(piece.map(|p| traveller.with(p).end(Disposition::NotAnswered)));
+        }
         if beyond.is_empty() {
             return out;
         }

@@ -8,7 +8,10 @@ use crate::packet_set::original::{Classes, classes};
 use crate::packet_set::term::SetPool;
 use crate::packet_set::{ConditionTable, Set};
 use fw_model::match_expr::CivilMinute;
-use fw_model::{Device, Family, FilterId, InterfaceSet, IntervalSet, MatchExpr, Snapshot, Span};
+use fw_model::nat::claimed_addresses;
+use fw_model::{
+    AddressSet, Device, Family, FilterId, InterfaceSet, IntervalSet, MatchExpr, Snapshot, Span,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -23,6 +26,8 @@ pub struct Side<'a> {
     /// The devices, in the snapshot's order.
     pub devices: Vec<DeviceSide<'a>>,
     spans: OnceLock<FxHashMap<String, Span>>,
+    peer: Option<&'a Snapshot>,
+    ghosts: [OnceLock<IntervalSet>; 2],
     network: OnceLock<Network>,
     exits: [OnceLock<Exits>; 2],
     subnets: [OnceLock<Vec<(IntervalSet, Vec<Place>)>>; 2],
@@ -58,6 +63,7 @@ impl<'a> Side<'a> {
         now: CivilMinute,
     ) -> Self {
         let mut side = Self::new(snapshot, conditions, now);
+        side.peer = Some(peer);
         for here in &mut side.devices {
             here.peer = peer.device(&here.device.name);
         }
@@ -73,6 +79,8 @@ impl<'a> Side<'a> {
             now,
             devices: snapshot.devices.iter().map(DeviceSide::new).collect(),
             spans: OnceLock::new(),
+            peer: None,
+            ghosts: Default::default(),
             network: OnceLock::new(),
             exits: Default::default(),
             subnets: Default::default(),
@@ -83,6 +91,27 @@ impl<'a> Side<'a> {
     #[must_use]
     pub fn network(&self) -> &Network {
         self.network.get_or_init(|| Network::new(self))
+    }
+
+    /// Addresses of subnets that a device translates on the other side of the
+    /// comparison, so that they are no hosts.
+    #[must_use]
+    pub fn ghosts(&self, family: Family) -> &IntervalSet {
+        let [v4, v6] = &self.ghosts;
+        match family {
+            Family::V4 => v4,
+            Family::V6 => v6,
+        }
+        .get_or_init(|| {
+            let devices = self.peer.map_or(&[][..], |s| s.devices.as_slice());
+            let claims: Vec<AddressSet> = devices
+                .iter()
+                .flat_map(|d| d.interfaces.iter().map(move |i| (d, i)))
+                .filter(|(_, i)| i.enabled)
+                .map(|(d, i)| claimed_addresses(d, &i.name))
+                .collect();
+            AddressSet::union_all(&claims).family(family).clone()
+        })
     }
 
     /// Where routes lead out of the snapshot.

@@ -11,7 +11,8 @@ use fw_model::{AddressSet, Family, IntervalSet, Tunnel};
 use ipnet::IpNet;
 use petgraph::graph::{NodeIndex, UnGraph};
 use petgraph::visit::EdgeRef as _;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -345,6 +346,46 @@ impl Network {
             }
         }
         out
+    }
+
+    /// The interface by which the shortest way leads from a device to another.
+    #[must_use]
+    pub fn towards(&self, from: usize, to: usize) -> Option<Arc<str>> {
+        let is = |node: NodeIndex, number: usize| matches!(self.graph.node_weight(node), Some(Node::Router { device, .. }) if *device == number);
+        // Breadth first; each node with the interface that the way began by.
+        let mut seen: FxHashSet<NodeIndex> = FxHashSet::default();
+        let mut todo: VecDeque<(NodeIndex, Option<Arc<str>>)> = self
+            .graph
+            .node_indices()
+            .filter(|&node| is(node, from))
+            .map(|node| (node, None))
+            .collect();
+        seen.extend(todo.iter().map(|(node, _)| *node));
+        while let Some((node, began)) = todo.pop_front() {
+            if is(node, to) {
+                return began;
+            }
+            let mut next: Vec<(Arc<str>, NodeIndex)> = self
+                .graph
+                .edges(node)
+                .map(|e| {
+                    let other = if e.source() == node {
+                        e.target()
+                    } else {
+                        e.source()
+                    };
+                    (Arc::clone(e.weight()), other)
+                })
+                .collect();
+            next.sort();
+            for (interface, other) in next {
+                if seen.insert(other) {
+                    let began = began.clone().or(Some(interface));
+                    todo.push_back((other, began));
+                }
+            }
+        }
+        None
     }
 
     /// The addresses that a device answers for on an interface besides its
