@@ -56,7 +56,8 @@ impl Locality {
         };
         let topology = names(before) != names(after)
             || before.snapshot.links != after.snapshot.links
-            || before.snapshot.networks != after.snapshot.networks;
+            || before.snapshot.networks != after.snapshot.networks
+            || tunnels(before) != tunnels(after);
         let devices = before
             .devices
             .iter()
@@ -189,6 +190,21 @@ impl Locality {
             })
         })
     }
+}
+
+/// The tunnels of all devices, wherever they stand.
+fn tunnels<'s>(side: &'s Side<'_>) -> Vec<(&'s str, fw_model::Tunnel)> {
+    side.devices
+        .iter()
+        .flat_map(|d| d.device.tunnels.iter().map(move |t| (&*d.device.name, t)))
+        .map(|(name, tunnel)| {
+            let tunnel = fw_model::Tunnel {
+                span: None,
+                ..tunnel.clone()
+            };
+            (name, tunnel)
+        })
+        .collect()
 }
 
 /// The addresses of a family that a device sends elsewhere than before.

@@ -216,6 +216,7 @@ impl At<'_, '_> {
             original: piece.original,
             translated: piece.current,
             local: false,
+            tunneled: false,
             untracked: piece.marks.untracked,
             connection_mark: piece.marks.connection,
             source_by: piece.source_by.clone(),

@@ -86,6 +86,8 @@ pub struct Crossing {
     pub translated: Fields,
     /// It was for the device itself, at last.
     pub local: bool,
+    /// It went on in a tunnel to the next device.
+    pub tunneled: bool,
     /// The connection tracker ignores it.
     pub untracked: bool,
     /// The connection's mark.

@@ -136,7 +136,8 @@ impl Side<'_> {
                 continue;
             }
             let end = self.network().far_end(self, number, tunnel);
-            if tunnel.takes.is_none() && matches!(end, FarEnd::Device(..)) {
+            let place = (number, Arc::clone(&hop.interface));
+            if tunnel.takes.is_none() && self.network().is_linked(&place) {
                 // It is a link like any other.
                 continue;
             }
@@ -150,6 +151,9 @@ impl Side<'_> {
                             if let Some(condition) = &back.decrypted {
                                 let literal = self.conditions.literal(condition);
                                 one.piece.assumed = one.piece.assumed.and(&[literal]);
+                            }
+                            if let Some(crossing) = one.crossings.last_mut() {
+                                crossing.tunneled = true;
                             }
                             out.push((Some((*device, Arc::clone(interface))), one));
                         }

@@ -153,8 +153,13 @@ impl Side<'_> {
                     self.come_back(next, query, ended);
                     continue;
                 }
+                // What came out of a tunnel goes back into it.
+                let tunneled = number
+                    .checked_sub(1)
+                    .and_then(|n| next.traveller.crossings.get(n))
+                    .is_some_and(|c| c.tunneled);
                 let places = match &hop {
-                    Hopping::By(hop) => self.next_back(&next, hop),
+                    Hopping::By(hop) if !tunneled => self.next_back(&next, hop),
                     _ => None,
                 };
                 match (places, number.checked_sub(1)) {

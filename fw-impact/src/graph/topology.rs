@@ -324,6 +324,12 @@ impl Network {
             })
     }
 
+    /// True if a declared link or a tunnel begins at a place.
+    #[must_use]
+    pub fn is_linked(&self, place: &Place) -> bool {
+        !self.linked(place).is_empty()
+    }
+
     /// The other ends of declared links and tunnels of a place.
     fn linked(&self, place: &Place) -> Vec<Place> {
         let mut out = Vec::new();

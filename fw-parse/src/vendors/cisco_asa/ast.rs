@@ -86,6 +86,8 @@ pub struct Config<'a> {
     pub local: Vec<LocalService<'a>>,
     /// `crypto map M seq match address A`: map and sequence, list.
     pub crypto_matches: Vec<(&'a str, &'a str, &'a str, Place)>,
+    /// `crypto map M seq set peer A B`: map and sequence, peers.
+    pub crypto_peers: Vec<(&'a str, &'a str, Vec<std::net::IpAddr>)>,
     /// `crypto map M interface I`.
     pub crypto_bindings: Vec<(&'a str, &'a str, Place)>,
     /// `ip local pool`: name, first and last address.

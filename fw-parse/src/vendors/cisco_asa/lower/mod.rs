@@ -117,6 +117,7 @@ pub fn lower(
     lowering.routes();
     lowering.version_assumptions();
     lowering.policies();
+    lowering.tunnels();
     lowering.local_services();
     lowering.translations();
     lowering.treatments();

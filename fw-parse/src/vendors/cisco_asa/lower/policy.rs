@@ -10,7 +10,7 @@ use super::Lowering;
 use super::acl::IMPLICIT_DENY;
 use fw_model::{
     Action, AddressSet, Condition, ConditionKind, Effect, Family, Filter, FilterId, InterfaceSet,
-    MatchExpr, Rule, ServiceSet, Severity, Stage, StageKind, View,
+    MatchExpr, Rule, ServiceSet, Severity, Stage, StageKind, Tunnel, View,
 };
 use std::sync::Arc;
 
@@ -391,14 +391,7 @@ impl<'a> Lowering<'_, 'a> {
                     Rule::new(
                         format!("crypto map {map} {sequence}"),
                         MatchExpr::all([ingress(interface), from_tunnel]),
-                        Action::Opaque(Arc::new(Condition {
-                            key: format!("decrypted by crypto map {map} {sequence}"),
-                            kind: ConditionKind::Environment,
-                            text: format!(
-                                "packets of crypto map {map} {sequence} that come out of a tunnel bypass the access lists"
-                            ),
-                            span: Some(span),
-                        })),
+                        Action::Opaque(decrypted(map, sequence, span)),
                     )
                     .at(span),
                 );
@@ -421,6 +414,44 @@ impl<'a> Lowering<'_, 'a> {
             );
         }
         rules
+    }
+
+    /// Crypto maps as tunnels: packets that leave by their interface and that
+    /// the list permits, with the addresses they have after translation, go to
+    /// the peer. The sequence numbers are the order of the entries.
+    pub(super) fn tunnels(&mut self) {
+        let config = self.config;
+        let mut found = Vec::new();
+        for (map, interface, _) in &config.crypto_bindings {
+            for (_, sequence, list, place) in
+                config.crypto_matches.iter().filter(|(m, ..)| m == map)
+            {
+                let span = self.span(*place);
+                let takes = self.list_match(list, false);
+                let peers = config
+                    .crypto_peers
+                    .iter()
+                    .filter(|(m, s, _)| m == map && s == sequence)
+                    .flat_map(|(.., peers)| peers.iter().copied())
+                    .collect();
+                let condition = decrypted(map, sequence, span);
+                let order: u32 = sequence.parse().unwrap_or(u32::MAX);
+                found.push((
+                    order,
+                    Tunnel {
+                        name: format!("crypto map {map} {sequence}"),
+                        interface: (*interface).to_owned(),
+                        takes: Some(takes),
+                        peers,
+                        through: Some((*interface).to_owned()),
+                        decrypted: (!config.vpn_is_filtered).then_some(condition),
+                        span: Some(span),
+                    },
+                ));
+            }
+        }
+        found.sort_by_key(|(order, _)| *order);
+        self.device.tunnels = found.into_iter().map(|(_, tunnel)| tunnel).collect();
     }
 
     /// What a list permits, as one condition; `mirrored` with its ends
@@ -697,4 +728,16 @@ impl<'a> Lowering<'_, 'a> {
             default: Rule::new(IMPLICIT_DENY, MatchExpr::Always, Action::Deny),
         })
     }
+}
+
+/// The condition that a packet came out of a tunnel of a crypto map.
+fn decrypted(map: &str, sequence: &str, span: fw_model::Span) -> Arc<Condition> {
+    Arc::new(Condition {
+        key: format!("decrypted by crypto map {map} {sequence}"),
+        kind: ConditionKind::Environment,
+        text: format!(
+            "packets of crypto map {map} {sequence} that come out of a tunnel bypass the access lists"
+        ),
+        span: Some(span),
+    })
 }

@@ -129,6 +129,14 @@ impl<'a> Parser<'_, 'a> {
                 .push((map, words.take()?, place));
             return Some(Status::Modeled);
         }
+        if words.eat_all(&["set", "peer"]) {
+            let mut peers = Vec::new();
+            while let Some(word) = words.take() {
+                peers.push(super::address(word, &self.names)?);
+            }
+            self.config.crypto_peers.push((map, sequence, peers));
+            return Some(Status::Modeled);
+        }
         if words.eat_all(&["match", "address"]) {
             self.config
                 .crypto_matches
