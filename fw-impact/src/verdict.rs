@@ -4,7 +4,7 @@ use crate::describe::place;
 use crate::graph::device::Query;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::locality::Locality;
-use crate::packet_set::{Assumed, Budget, Dim, Product};
+use crate::packet_set::{Assumed, Budget, Dim, Product, Set};
 use crate::report::{FlowVerdict, Reason, Side as SideName};
 use fw_model::evaluate::Journey;
 use fw_model::{AddressSet, Endpoint, Family, Flow, IntervalSet};
@@ -164,8 +164,14 @@ impl<'s, 'a> Comparison<'s, 'a> {
     /// Judges a flow.
     #[must_use]
     pub fn judge(&self, flow: &Flow) -> Judgement {
+        self.judge_packets(flow, products(self.before, flow))
+    }
+
+    /// Judges some packets of a flow.
+    #[must_use]
+    pub fn judge_packets(&self, flow: &Flow, packets: Vec<(Family, Product)>) -> Judgement {
         let mut out = Judgement::default();
-        for (family, product) in products(self.before, flow) {
+        for (family, product) in packets {
             for before in run(self.before, flow, family, &product, &Assumed::default()) {
                 let entered = before.piece.entered();
                 let assumed = before.piece.assumed.clone();
@@ -525,6 +531,21 @@ pub fn run(
     product: &Product,
     assumed: &Assumed,
 ) -> Vec<Outcome> {
+    run_within(side, flow, family, product, assumed, None)
+}
+
+/// Follows packets of a flow on one side; with `ways`, only those that may
+/// come in, and where nothing tells it leave, by these interfaces (by number,
+/// of the only device there is or that the flow names).
+#[must_use]
+pub fn run_within(
+    side: &Side<'_>,
+    flow: &Flow,
+    family: Family,
+    product: &Product,
+    assumed: &Assumed,
+    ways: Option<&[Set; 2]>,
+) -> Vec<Outcome> {
     let to_device = match &flow.to {
         Endpoint::Device(name) => Some(name.as_str()),
         _ => None,
@@ -563,6 +584,7 @@ pub fn run(
         application: flow.application.as_deref(),
         user: flow.user.as_ref().map(Option::as_deref),
         egress: egress.as_deref(),
+        egress_within: ways.map(|[_, egress]| egress),
         replies: flow.check_return,
         budget: Cell::new(Budget::default()),
     };
@@ -604,7 +626,11 @@ pub fn run(
             }
         }
         for entry in side.entries(family, &part, ingress.as_deref(), only, assumed) {
-            out.extend(side.follow(entry, only, &query));
+            let entry = match ways {
+                Some([ingress, _]) => side.entering(entry, ingress),
+                None => Some(entry),
+            };
+            out.extend(entry.into_iter().flat_map(|e| side.follow(e, only, &query)));
         }
     }
     out

@@ -250,7 +250,11 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
     };
     let reply_context = Context {
         journey,
-        ingress: forward.egress.as_deref(),
+        // What the device itself sends came in by no interface.
+        ingress: match journey {
+            Journey::FromDevice => None,
+            Journey::Through | Journey::ToDevice => forward.egress.as_deref(),
+        },
         egress: context.ingress,
         state,
         tcp_flags: tcp_flags::SYN | tcp_flags::ACK,
