@@ -33,7 +33,7 @@ pub fn changes(before: &Side<'_>, after: &Side<'_>, flow: &Flow, joints: &[Joint
         }
         path(before, after, joint, &mut out);
         for (old, new) in joint.before.crossings.iter().zip(&joint.after.crossings) {
-            if name(before, old.device) != name(after, new.device) {
+            if !same_device(before, old.device, after, new.device) {
                 continue;
             }
             translation(after, joint, old, new, &mut out);
@@ -49,6 +49,16 @@ fn name<'a>(side: &Side<'a>, device: usize) -> &'a str {
     side.devices
         .get(device)
         .map_or("", |d| d.device.name.as_str())
+}
+
+/// True for two versions of one device, also where one of them stands for
+/// more devices than the other.
+fn same_device(before: &Side<'_>, old: usize, after: &Side<'_>, new: usize) -> bool {
+    let (Some(old), Some(new)) = (before.devices.get(old), after.devices.get(new)) else {
+        return false;
+    };
+    let (old, new) = (old.device, new.device);
+    old.name == new.name || old.stands_for.contains(&new.name) || new.stands_for.contains(&old.name)
 }
 
 fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change>) {
@@ -88,7 +98,7 @@ fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change
                         was.is_some() && was == of(after, new.device, b)
                     })
             };
-            name(before, old.device) == name(after, new.device)
+            same_device(before, old.device, after, new.device)
                 && same(&old.ingress, &new.ingress)
                 && same(&old.egress, &new.egress)
         });
@@ -272,8 +282,8 @@ fn treatments(
         return;
     }
     let product = &joint.product;
-    of_device(was_on.device, joint, product, old, before, &mut was);
-    of_device(is_on.device, joint, product, new, after, &mut is);
+    of_device(was_on.device, flow, joint, product, old, before, &mut was);
+    of_device(is_on.device, flow, joint, product, new, after, &mut is);
     let mut kinds: Vec<TreatmentKind> = was.keys().chain(is.keys()).copied().collect();
     kinds.sort_unstable();
     kinds.dedup();
@@ -355,6 +365,7 @@ fn of_rules(side: &Side<'_>, outcome: &Outcome, device: usize) -> Treated {
 /// Adds what the device's own list gives to the packets, where no rule did.
 fn of_device(
     device: &Device,
+    flow: &Flow,
     joint: &Joint,
     product: &Product,
     crossing: &Crossing,
@@ -369,8 +380,11 @@ fn of_device(
         untracked: false,
         tcp_flags: tcp_flags::SYN,
         now: side.now,
-        application: None,
-        user: None,
+        application: flow.application.as_deref().map(Arc::from),
+        user: flow
+            .user
+            .as_ref()
+            .map(|user| user.as_deref().map(Arc::from)),
         source_by: crossing.source_by.clone(),
         destination_by: crossing.destination_by.clone(),
         source_moved: moved(&crossing.original, &crossing.translated, SOURCE),

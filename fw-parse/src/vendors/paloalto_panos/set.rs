@@ -1,5 +1,6 @@
 //! `set` commands, with the `delete`, `move` and `rename` of change scripts.
 
+use super::shape::{Shape, of_section};
 use super::tree::{MAX_DEPTH, NodeId, Place, ROOT, Tree};
 use std::borrow::Cow;
 
@@ -75,7 +76,7 @@ pub(super) fn read(text: &str) -> SetTree<'_> {
         rest: text,
         number: 0,
     };
-    let mut previous: Vec<(Cow<'_, str>, NodeId)> = Vec::new();
+    let mut previous: Vec<Step<'_>> = Vec::new();
     while let Some((line, number)) = lines.next() {
         let trimmed = line.trim();
         if trimmed.is_empty() {
@@ -309,13 +310,18 @@ fn anchor(tree: &mut Tree<'_>, first: &str, place: Place) -> NodeId {
     tree.enter(vsys, "vsys1".into(), place)
 }
 
-/// Enters a path. `previous` is the path of the line before: lines of one
-/// object follow each other, so that most of their steps need no look-up.
-fn set<'a>(
-    tree: &mut Tree<'a>,
-    words: &[Word<'a>],
-    previous: &mut Vec<(Cow<'a, str>, NodeId)>,
-) -> bool {
+/// A step of a path that was entered.
+struct Step<'a> {
+    text: Cow<'a, str>,
+    id: NodeId,
+    /// What may follow it, where that is known.
+    shape: Option<Shape>,
+}
+
+/// Enters what a command sets. `previous` is the path of the line before: lines
+/// of one object follow each other, so that most of their steps need no
+/// look-up. False if the words behind a value are no field.
+fn set<'a>(tree: &mut Tree<'a>, words: &[Word<'a>], previous: &mut Vec<Step<'a>>) -> bool {
     let words = match words.first() {
         Some(w) if w.text == "config" => words.get(1..).unwrap_or(&[]),
         _ => words,
@@ -331,19 +337,26 @@ fn set<'a>(
         }
     }
     let mut same = 0;
-    let mut at = ROOT;
-    for ((text, id), word) in previous.iter().zip(words) {
-        if *text != word.text || (word.text == "[" && !word.quoted) {
+    for (step, word) in previous.iter().zip(words) {
+        if step.text != word.text || (word.text == "[" && !word.quoted) {
             break;
         }
-        tree.touch(*id, word.place);
-        at = *id;
+        tree.touch(step.id, word.place);
         same += 1;
     }
     previous.truncate(same);
-    if same == 0 {
-        at = anchor(tree, &first.text, first.place);
-    }
+    let start = match previous.first() {
+        Some(_) => ROOT,
+        None => anchor(tree, &first.text, first.place),
+    };
+    let mut way = Way {
+        start,
+        path: previous,
+        fields: Vec::new(),
+        complete: false,
+    };
+    // The value of a path that ends as the one before did.
+    way.complete = way.at_value(same.checked_sub(2));
     let mut list = false;
     for word in words.get(same..).unwrap_or(&[]) {
         if !word.quoted && word.text == "[" && !list {
@@ -351,18 +364,106 @@ fn set<'a>(
             continue;
         }
         if !word.quoted && word.text == "]" && list {
-            break;
+            list = false;
+            way.complete = way.is_known();
+            continue;
         }
-        let next = tree.enter(at, word.text.clone(), word.place);
-        if next == at {
+        let known = if list {
+            tree.enter(way.at(), word.text.clone(), word.place) != way.at()
+        } else {
+            way.step(tree, word)
+        };
+        if !known {
             return false;
-        }
-        if !list {
-            at = next;
-            previous.push((word.text.clone(), next));
         }
     }
     true
+}
+
+/// Where a command has come to.
+struct Way<'a, 'p> {
+    start: NodeId,
+    /// The steps of the first field, which the next line may repeat.
+    path: &'p mut Vec<Step<'a>>,
+    /// The steps of a further field, below a part of `path`.
+    fields: Vec<(NodeId, Option<Shape>)>,
+    /// The value of a field was given.
+    complete: bool,
+}
+
+impl<'a> Way<'a, '_> {
+    fn at(&self) -> NodeId {
+        let further = self.fields.last().map(|(id, _)| *id);
+        let first = || self.path.last().map(|s| s.id);
+        further.or_else(first).unwrap_or(self.start)
+    }
+
+    /// True if it is known what may follow.
+    fn is_known(&self) -> bool {
+        match self.fields.last() {
+            Some((_, shape)) => shape.is_some(),
+            None => self.path.last().is_some_and(|s| s.shape.is_some()),
+        }
+    }
+
+    /// True if the step at this position of the path takes one value.
+    fn at_value(&self, position: Option<usize>) -> bool {
+        let step = position.and_then(|at| self.path.get(at));
+        step.is_some_and(|s| matches!(s.shape, Some(Shape::Value)))
+    }
+
+    /// Enters one word: a value, or a field of the object that it belongs to.
+    fn step(&mut self, tree: &mut Tree<'a>, word: &Word<'a>) -> bool {
+        let first = self.fields.is_empty() && self.path.is_empty();
+        let shape = match self.fields.last() {
+            Some((_, shape)) => *shape,
+            None => self.path.last().and_then(|s| s.shape),
+        };
+        let mut next = match shape {
+            _ if first => of_section(&word.text),
+            Some(Shape::Named(shape)) => Some(*shape),
+            Some(shape @ Shape::Fields(_)) => shape.field(&word.text),
+            Some(Shape::Value) | None => None,
+        };
+        let is_field = matches!(shape, Some(Shape::Fields(_))) && next.is_some();
+        if self.complete || (matches!(shape, Some(Shape::Fields(_))) && !is_field) {
+            match self.around(&word.text) {
+                Some((id, shape)) => {
+                    // From here on the words are no continuation of the path
+                    // that the next line may share.
+                    self.fields.push((id, None));
+                    next = Some(shape);
+                }
+                None if self.complete => return false,
+                None => {}
+            }
+        }
+        self.complete = matches!(shape, Some(Shape::Value)) && !self.complete;
+        let id = tree.enter(self.at(), word.text.clone(), word.place);
+        if id == self.at() {
+            return false;
+        }
+        if self.fields.is_empty() {
+            self.path.push(Step {
+                text: word.text.clone(),
+                id,
+                shape: next,
+            });
+        } else {
+            self.fields.push((id, next));
+        }
+        true
+    }
+
+    /// The nearest object around the last word that has a field of that name.
+    fn around(&self, name: &str) -> Option<(NodeId, Shape)> {
+        let first = self.path.iter().map(|s| (s.id, s.shape));
+        let all = first.chain(self.fields.iter().copied());
+        let mut with: Vec<(NodeId, Shape)> = all
+            .filter_map(|(id, shape)| Some((id, shape?.field(name)?)))
+            .collect();
+        with.pop()
+    }
 }
 
 /// The node that a command's words name.

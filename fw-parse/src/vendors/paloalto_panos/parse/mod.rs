@@ -17,12 +17,12 @@ fn word(at: At<'_>) -> Word<'_> {
 }
 
 fn words(at: At<'_>) -> Vec<Word<'_>> {
-    at.children().map(word).collect()
+    at.children().inspect(At::ends).map(word).collect()
 }
 
 /// The value of a single-valued field.
 fn value(at: At<'_>) -> Option<Word<'_>> {
-    at.value().map(word)
+    at.value().inspect(At::ends).map(word)
 }
 
 fn yes(at: At<'_>) -> bool {
@@ -129,6 +129,11 @@ fn settings(at: At<'_>) -> Settings {
             "timeout-udp" => &mut out.timeout_udp,
             "timeout-icmp" => &mut out.timeout_icmp,
             "timeout-default" => &mut out.timeout_default,
+            "tcp-reject-non-syn" => {
+                field.modeled();
+                out.non_syn_tcp = value(field).map(|v| (v.text == "no", v.place));
+                continue;
+            }
             "ipv6-firewalling" => {
                 field.modeled();
                 out.ipv6_firewalling = Some(yes(field));
@@ -139,6 +144,13 @@ fn settings(at: At<'_>) -> Settings {
         field.modeled();
         *slot = number(field);
     }
+    if let Some(field) = at.path(&["setting", "tcp", "asymmetric-path"]) {
+        field.modeled();
+        out.out_of_window = value(field).map(|v| (v.text == "bypass", v.place));
+    }
+    let manager = at.path(&["system", "panorama"]);
+    out.managed =
+        at.path(&["system", "panorama-server"]).is_some() || manager.is_some_and(|m| !m.is_leaf());
     // The group was an entry with a number in older releases.
     for group in at
         .path(&["high-availability", "group"])
