@@ -46,7 +46,7 @@ pub fn assess(
     let lost = judgement.has(Difference::Lost);
     let gained = judgement.has(Difference::Gained);
     let undecided = judgement.has(Difference::Undecided);
-    let changes = changes(comparison.before, comparison.after, flow, &judgement.joints);
+    let changes = changes(comparison.before, comparison.after, flow, judgement);
     let impact = match (lost, gained, undecided) {
         (true, true, _) => Impact::Mixed,
         (true, false, _) if after == FlowVerdict::Denied => Impact::Blocked,

@@ -305,7 +305,7 @@ impl Search<'_, '_, '_> {
             .iter()
             .all(|c| c.difference == Difference::None);
         same && (self.impact != Impact::Changed
-            || crate::change::changes(before, &after, self.flow, &judgement.joints).is_empty())
+            || crate::change::changes(before, &after, self.flow, &judgement).is_empty())
     }
 
     /// The first edit that alone undoes the impact.

@@ -9,22 +9,29 @@ use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::term::{Reading, SetPool, Translator};
 use crate::packet_set::{ConditionTable, Context, Product};
 use crate::report::{Change, ChangeSeverity};
-use crate::verdict::Joint;
+use crate::verdict::{Joint, Judgement, Part};
 use fw_model::address::range_text;
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::service::port_text;
 use fw_model::{
     Device, Family, Flow, IntervalSet, StageKind, Treatment, TreatmentKind, TreatmentRule,
 };
+use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The differences in treatment of the packets of `joints` that pass on both
+/// The differences in treatment of the packets of a flow that pass on both
 /// sides, worst first.
 #[must_use]
-pub fn changes(before: &Side<'_>, after: &Side<'_>, flow: &Flow, joints: &[Joint]) -> Vec<Change> {
+pub fn changes(
+    before: &Side<'_>,
+    after: &Side<'_>,
+    flow: &Flow,
+    judgement: &Judgement,
+) -> Vec<Change> {
     let mut out = Vec::new();
-    for joint in joints {
+    let anyway = pass_anyway(judgement);
+    for (at, joint) in judgement.joints.iter().enumerate() {
         if joint.same
             || joint.before.disposition != Disposition::Permitted
             || joint.after.disposition != Disposition::Permitted
@@ -37,11 +44,40 @@ pub fn changes(before: &Side<'_>, after: &Side<'_>, flow: &Flow, joints: &[Joint
                 continue;
             }
             translation(after, joint, old, new, &mut out);
-            treatments(before, after, flow, joint, old, new, &mut out);
+            let mut found = Vec::new();
+            treatments(before, after, flow, joint, old, new, &mut found);
+            if anyway.contains(&at) {
+                // Whatever they turn out to be, some rule permits them.
+                let application = TreatmentKind::Application.as_str();
+                found.retain(|change| change.kind != application);
+            }
+            out.append(&mut found);
         }
     }
     out.sort_by(|a, b| (b.severity, a).cmp(&(a.severity, b)));
-    out.dedup();
+    // Many rules that change in the same way are one change.
+    out.dedup_by(|a, b| {
+        (&a.kind, &a.before, &a.after, &a.device) == (&b.kind, &b.before, &b.after, &b.device)
+    });
+    out
+}
+
+/// The joints of packets that pass after the change on every branch of what
+/// cannot be decided, where there are several.
+fn pass_anyway(judgement: &Judgement) -> FxHashSet<usize> {
+    let (sure, open): (Vec<&Part>, Vec<&Part>) = judgement
+        .cells
+        .iter()
+        .partition(|c| c.after == Some(true) && c.members.len() > 1);
+    let members = |parts: Vec<&Part>| -> FxHashSet<usize> {
+        parts
+            .iter()
+            .flat_map(|c| c.members.iter().copied())
+            .collect()
+    };
+    let open = members(open);
+    let mut out = members(sure);
+    out.retain(|at| !open.contains(at));
     out
 }
 
