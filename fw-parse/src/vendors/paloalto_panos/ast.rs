@@ -91,13 +91,19 @@ pub(super) struct Template<'t> {
     pub(super) network: Network<'t>,
     pub(super) systems: Vec<VirtualSystem<'t>>,
     pub(super) settings: Settings,
+    pub(super) variables: Variables<'t>,
 }
+
+/// Names that start with `$`, and what stands for them.
+pub(super) type Variables<'t> = Vec<(&'t str, Word<'t>)>;
 
 /// Templates in order of precedence, and the devices they are for.
 #[derive(Debug, Default)]
 pub(super) struct Stack<'t> {
     pub(super) templates: Vec<Word<'t>>,
     pub(super) devices: Vec<&'t str>,
+    /// Variables of single devices, by serial number.
+    pub(super) of_devices: Vec<(&'t str, Variables<'t>)>,
     /// What the stack itself overrides.
     pub(super) own: Template<'t>,
 }

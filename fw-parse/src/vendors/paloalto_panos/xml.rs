@@ -166,6 +166,14 @@ impl Lines {
     }
 }
 
+/// The text of an element and where it stands, past comments.
+fn value_of<'a>(node: roxmltree::Node<'a, '_>) -> Option<(&'a str, std::ops::Range<usize>)> {
+    node.children().find_map(|child| {
+        let text = child.text().filter(|_| child.is_text())?.trim();
+        (!text.is_empty()).then(|| (text, child.range()))
+    })
+}
+
 /// What is kept of a document besides its paths.
 pub(super) struct XmlTree<'a> {
     /// The paths, without the wrappers `config`, `response` and `result`.
@@ -207,7 +215,7 @@ pub(super) fn read<'a>(document: &'a Document<'_>, text: &str, lines_before: u32
         let tag = node.tag_name().name();
         let range = node.range();
         let mut place = lines.place(range.start, range.end);
-        let text = || node.text().map(str::trim).filter(|t| !t.is_empty());
+        let text = || value_of(node);
         if parent == ROOT && matches!(tag, "config" | "response" | "result") {
             out.comments.push((place.line, place.line));
             out.comments.push((place.last_line, place.last_line));
@@ -216,7 +224,7 @@ pub(super) fn read<'a>(document: &'a Document<'_>, text: &str, lines_before: u32
         }
         let name = match tag {
             "entry" => node.attribute("name").unwrap_or("entry"),
-            "member" => text().unwrap_or(""),
+            "member" => text().map_or("", |(value, _)| value),
             _ => tag,
         };
         // The value of a leaf is what people look for on the line.
@@ -229,12 +237,10 @@ pub(super) fn read<'a>(document: &'a Document<'_>, text: &str, lines_before: u32
         let id = out.tree.push(parent, Cow::Borrowed(name), place);
         if tag != "member"
             && !node.children().any(|c| c.is_element())
-            && let Some(value) = text()
+            && let Some((value, range)) = text()
         {
-            let value_place = node
-                .first_child()
-                .map_or(place, |c| lines.place(c.range().start, c.range().end));
-            out.tree.push(id, Cow::Borrowed(value), value_place);
+            let place = lines.place(range.start, range.end);
+            out.tree.push(id, Cow::Borrowed(value), place);
         }
         stack.extend(node.children().rev().map(|n| (n, id)));
     }
@@ -254,6 +260,15 @@ mod tests {
         assert_eq!(x.path(&["b", "1"]).unwrap().place().line, 3);
         assert_eq!(x.path(&["c", "v"]).unwrap().place().line, 4);
         assert_eq!(x.place().last_line, 4);
+    }
+
+    #[test]
+    fn comments_and_cdata_within_values() {
+        let text = "<config>\n<a><!-- why -->allow</a><b><member><!-- x -->\n<![CDATA[1]]></member></b></config>";
+        let doc = document(text, 0).unwrap();
+        let read = read(&doc, text, 0);
+        assert!(read.tree.root().path(&["a", "allow"]).is_some());
+        assert!(read.tree.root().path(&["b", "1"]).is_some());
     }
 
     #[test]

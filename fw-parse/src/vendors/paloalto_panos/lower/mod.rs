@@ -17,7 +17,7 @@ mod tags;
 mod treatments;
 mod zones;
 
-use super::ast::{Config, Network, Objects, Rule, Rulebase, Settings, Zone};
+use super::ast::{Config, Network, Objects, Rule, Rulebase, Settings, Variables, Zone};
 use super::tree::Place;
 use fw_model::match_expr::MarkRegister;
 use fw_model::{
@@ -73,12 +73,15 @@ struct Site<'t> {
     awaits_pushed_rules: bool,
     /// Other names by which flows may ask for it.
     stands_for: Vec<String>,
+    /// What template variables stand for; of several values the first counts.
+    variables: Variables<'t>,
 }
 
 /// Work on one [`Site`].
 struct Lower<'t> {
     names: Names<'t>,
     zones: Zones,
+    variables: Variables<'t>,
     layers: Vec<RuleLayer<'t>>,
     serial: Serial<'t>,
     system: Option<&'t str>,
@@ -151,6 +154,7 @@ fn lower_site(site: Site<'_>, source: SourceId) -> (Device, Vec<Diagnostic>, sec
     let mut lower = Lower {
         names,
         zones: Zones::default(),
+        variables: site.variables.clone(),
         layers: site.layers.clone(),
         serial: site.serial,
         system: site.system,

@@ -3,7 +3,7 @@
 use super::matching::listed;
 use super::{RuleLayer, Serial, Site};
 use crate::vendors::paloalto_panos::ast::{
-    Config, DeviceGroup, Network, Rule, Rulebase, Settings, Target, Template, Zone,
+    Config, DeviceGroup, Network, Rule, Rulebase, Settings, Target, Template, Variables, Word, Zone,
 };
 use std::collections::BTreeSet;
 
@@ -71,7 +71,12 @@ fn alike<'t>(
     group: &'t DeviceGroup<'t>,
     line: &[&'t DeviceGroup<'t>],
 ) -> Vec<Vec<&'t str>> {
-    type Signature<'t> = (Option<usize>, Vec<&'t str>, Vec<Option<bool>>);
+    type Signature<'t> = (
+        Option<usize>,
+        Vec<&'t str>,
+        Vec<(&'t str, &'t str)>,
+        Vec<Option<bool>>,
+    );
     let layers = rule_layers(config, line);
     let targets: Vec<&Target<'t>> = layers
         .iter()
@@ -88,6 +93,10 @@ fn alike<'t>(
         let signature = (
             stack_of(config, serial),
             systems.clone(),
+            own_variables(config, serial)
+                .iter()
+                .map(|(name, value)| (*name, value.text))
+                .collect(),
             targets.iter().map(|t| listed(t, serial, system)).collect(),
         );
         match classes.iter_mut().find(|(known, _)| *known == signature) {
@@ -226,7 +235,29 @@ fn site<'t>(
         partial,
         awaits_pushed_rules: false,
         stands_for: Vec::new(),
+        variables: variables_of(config, serial, &templates),
     }
+}
+
+/// The variables of a device: its own, then those of its templates.
+fn variables_of<'t>(
+    config: &'t Config<'t>,
+    serial: Serial<'t>,
+    templates: &[&'t Template<'t>],
+) -> Variables<'t> {
+    let own = match serial {
+        Serial::Known(serial) => own_variables(config, serial),
+        Serial::Unknown => &[],
+    };
+    let of_templates = templates.iter().flat_map(|t| &t.variables);
+    own.iter().chain(of_templates).copied().collect()
+}
+
+/// What a stack says of the variables of one device.
+fn own_variables<'t>(config: &'t Config<'t>, serial: &str) -> &'t [(&'t str, Word<'t>)] {
+    let stack = stack_of(config, serial).and_then(|at| config.stacks.get(at));
+    let own = stack.and_then(|s| s.of_devices.iter().find(|(name, _)| *name == serial));
+    own.map_or(&[], |(_, variables)| variables.as_slice())
 }
 
 /// The templates of a device, the strongest first.

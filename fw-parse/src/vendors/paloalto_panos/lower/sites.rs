@@ -45,6 +45,7 @@ pub(super) fn firewall<'t>(config: &'t Config<'t>, host: &str) -> Vec<(Site<'t>,
                 partial: !config.network.present,
                 awaits_pushed_rules: config.settings.managed && config.pushed.is_none(),
                 stands_for: vec![system.name.to_owned()],
+                variables: Vec::new(),
             },
             vec![format!("vsys {}", system.name)],
         ));
@@ -216,5 +217,6 @@ fn rules_alone<'t>(config: &'t Config<'t>, host: &str) -> Site<'t> {
         partial: !config.network.present,
         awaits_pushed_rules: config.settings.managed && config.pushed.is_none(),
         stands_for: Vec::new(),
+        variables: Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ pub(super) mod objects;
 pub(super) mod rules;
 
 use super::ast::{
-    Config, DeviceGroup, Layer, Settings, Stack, Template, Unknown, VirtualSystem, Word,
+    Config, DeviceGroup, Layer, Settings, Stack, Template, Unknown, Variables, VirtualSystem, Word,
 };
 use super::tree::{At, Place};
 
@@ -252,6 +252,7 @@ fn device_group(at: At<'_>) -> DeviceGroup<'_> {
 fn template(at: At<'_>) -> Template<'_> {
     let mut out = Template {
         name: at.name(),
+        variables: variables(at),
         ..Template::default()
     };
     let Some(config) = at.child("config") else {
@@ -276,6 +277,19 @@ fn template(at: At<'_>) -> Template<'_> {
     out
 }
 
+/// The `variable` section of a template, a stack or a device of a stack.
+fn variables(at: At<'_>) -> Variables<'_> {
+    let mut out = Vec::new();
+    for variable in at.child("variable").into_iter().flat_map(|v| v.children()) {
+        let kind = variable.child("type").and_then(|t| t.value());
+        if let Some(found) = kind.and_then(value) {
+            variable.modeled();
+            out.push((variable.name(), found));
+        }
+    }
+    out
+}
+
 fn stack(at: At<'_>) -> Stack<'_> {
     let mut out = Stack {
         own: template(at),
@@ -290,6 +304,11 @@ fn stack(at: At<'_>) -> Stack<'_> {
             "devices" => {
                 section.modeled();
                 out.devices = section.children().map(|d| d.name()).collect();
+                out.of_devices = section
+                    .children()
+                    .map(|d| (d.name(), variables(d)))
+                    .filter(|(_, variables)| !variables.is_empty())
+                    .collect();
             }
             _ => {}
         }

@@ -1,8 +1,14 @@
 //! `set` commands, with the `delete`, `move` and `rename` of change scripts.
 
+mod edit;
+mod words;
+
 use super::shape::{Shape, of_section};
 use super::tree::{MAX_DEPTH, NodeId, Place, ROOT, Tree};
+use edit::{delete, rename, reorder};
 use std::borrow::Cow;
+pub(super) use words::without_prompt;
+use words::{Lines, Word, words};
 
 /// What is kept of a command file besides its paths.
 pub(super) struct SetTree<'a> {
@@ -14,14 +20,6 @@ pub(super) struct SetTree<'a> {
     pub(super) edits: Vec<(u32, u32)>,
     /// Lines that are not understood: text and lines.
     pub(super) unknown: Vec<(String, Place)>,
-}
-
-/// A word with its place.
-#[derive(Clone)]
-pub(super) struct Word<'a> {
-    pub(super) text: Cow<'a, str>,
-    pub(super) place: Place,
-    pub(super) quoted: bool,
 }
 
 /// First words after `set` that are not below a virtual system.
@@ -72,10 +70,7 @@ pub(super) fn read(text: &str) -> SetTree<'_> {
         edits: Vec::new(),
         unknown: Vec::new(),
     };
-    let mut lines = Lines {
-        rest: text,
-        number: 0,
-    };
+    let mut lines = Lines::new(text);
     let mut previous: Vec<Step<'_>> = Vec::new();
     while let Some((line, number)) = lines.next() {
         let trimmed = line.trim();
@@ -131,168 +126,6 @@ fn unknown(list: &mut Vec<(String, Place)>, command: &str, line: u32, last_line:
             last_line,
         },
     ));
-}
-
-struct Lines<'a> {
-    rest: &'a str,
-    number: u32,
-}
-
-impl<'a> Lines<'a> {
-    fn next(&mut self) -> Option<(&'a str, u32)> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let (line, rest) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
-        self.rest = rest;
-        self.number += 1;
-        Some((line.trim_end_matches('\r'), self.number))
-    }
-}
-
-/// `admin@fw1# set ...`
-pub(super) fn without_prompt(line: &str) -> &str {
-    let trimmed = line.trim_start();
-    if trimmed.starts_with("set ") {
-        return trimmed;
-    }
-    match trimmed.split_once(['#', '>']) {
-        Some((prompt, rest)) if prompt.contains('@') && !prompt.contains(char::is_whitespace) => {
-            rest.trim_start()
-        }
-        _ => trimmed,
-    }
-}
-
-/// Splits a command into words. A quoted word may span lines; `lines` is then
-/// advanced past it.
-fn words<'a>(
-    command: &'a str,
-    line: &'a str,
-    number: u32,
-    lines: &mut Lines<'a>,
-) -> (Vec<Word<'a>>, u32) {
-    let mut out = Vec::new();
-    let base = (command.as_ptr() as usize).saturating_sub(line.as_ptr() as usize);
-    let mut rest = command;
-    let mut last = number;
-    let mut open = false;
-    loop {
-        rest = rest.trim_start();
-        let start = base + (command.len() - rest.len());
-        let Some(first) = rest.chars().next() else {
-            break;
-        };
-        let place = |length: usize, last_line: u32| Place {
-            line: number,
-            start: start as u32,
-            end: (start + length) as u32,
-            last_line,
-        };
-        if first == '"' || first == '\'' {
-            let inner = rest.get(1..).unwrap_or("");
-            if let Some(end) = closing(inner, first) {
-                let body = inner.get(..end).unwrap_or("");
-                out.push(Word {
-                    text: unescape(body),
-                    place: place(end + 2, number),
-                    quoted: true,
-                });
-                rest = inner.get(end + 1..).unwrap_or("");
-                continue;
-            }
-            if let Some((text, end_line)) = across_lines(inner, first, lines) {
-                out.push(Word {
-                    text: Cow::Owned(text),
-                    place: place(rest.len(), end_line),
-                    quoted: true,
-                });
-                last = end_line;
-                break;
-            }
-        }
-        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        let word = rest.get(..end).unwrap_or("");
-        open |= word == "[";
-        match word.strip_suffix(']') {
-            Some(body) if open && !body.is_empty() => {
-                out.push(Word {
-                    text: Cow::Borrowed(body),
-                    place: place(end - 1, number),
-                    quoted: false,
-                });
-                out.push(Word {
-                    text: Cow::Borrowed("]"),
-                    place: place(end, number),
-                    quoted: false,
-                });
-            }
-            _ => out.push(Word {
-                text: Cow::Borrowed(word),
-                place: place(end, number),
-                quoted: false,
-            }),
-        }
-        rest = rest.get(end..).unwrap_or("");
-    }
-    (out, last)
-}
-
-/// The offset of the quote that ends a word, past escaped ones.
-fn closing(text: &str, quote: char) -> Option<usize> {
-    let mut escaped = false;
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            c if c == quote => return Some(at),
-            _ => {}
-        }
-    }
-    None
-}
-
-fn unescape(text: &str) -> Cow<'_, str> {
-    if !text.contains('\\') {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut escaped = false;
-    for c in text.chars() {
-        if !escaped && c == '\\' {
-            escaped = true;
-            continue;
-        }
-        if escaped && !matches!(c, '"' | '\'' | '\\') {
-            out.push('\\');
-        }
-        escaped = false;
-        out.push(c);
-    }
-    Cow::Owned(out)
-}
-
-/// Takes lines up to the one with the closing quote. A line that begins a new
-/// command first means that the quote was never closed.
-fn across_lines(first: &str, quote: char, lines: &mut Lines<'_>) -> Option<(String, u32)> {
-    let mut text = first.to_owned();
-    let (rest, number) = (lines.rest, lines.number);
-    while let Some((line, at)) = lines.next() {
-        if ["set ", "delete ", "move ", "rename "]
-            .iter()
-            .any(|v| line.starts_with(v))
-        {
-            break;
-        }
-        text.push('\n');
-        if let Some(end) = closing(line, quote) {
-            text.push_str(line.get(..end).unwrap_or(""));
-            return Some((text, at));
-        }
-        text.push_str(line);
-    }
-    (lines.rest, lines.number) = (rest, number);
-    None
 }
 
 /// Where the path of a command starts: commands leave out the device entry,
@@ -464,101 +297,6 @@ impl<'a> Way<'a, '_> {
             .collect();
         with.pop()
     }
-}
-
-/// The node that a command's words name.
-fn resolve(tree: &Tree<'_>, words: &[Word<'_>]) -> Option<NodeId> {
-    let first = words.first()?;
-    let mut at = ROOT;
-    if !ROOT_LEVEL.contains(&first.text.as_ref()) {
-        at = tree.find(at, "devices")?;
-        at = tree.find(at, LOCALHOST)?;
-        if !DEVICE_LEVEL.contains(&first.text.as_ref()) {
-            at = tree.find(at, "vsys")?;
-            at = tree.find(at, "vsys1")?;
-        }
-    }
-    words
-        .iter()
-        .try_fold(at, |at, word| tree.find(at, &word.text))
-}
-
-/// Deleting what is not there changes nothing.
-fn delete(tree: &mut Tree<'_>, words: &[Word<'_>]) -> bool {
-    if words.is_empty() {
-        return false;
-    }
-    if let Some(open) = words.iter().position(|w| !w.quoted && w.text == "[") {
-        let path = words.get(..open).unwrap_or(&[]);
-        let Some(parent) = resolve(tree, path) else {
-            return true;
-        };
-        for word in words.get(open + 1..).unwrap_or(&[]) {
-            if let Some(id) = tree.find(parent, &word.text) {
-                tree.remove(id);
-            }
-        }
-        return true;
-    }
-    if let Some(id) = resolve(tree, words) {
-        tree.remove(id);
-    }
-    true
-}
-
-/// `move PATH top`, `bottom`, `before NAME`, `after NAME`.
-fn reorder(tree: &mut Tree<'_>, words: &[Word<'_>]) -> bool {
-    let Some((last, path)) = words.split_last() else {
-        return false;
-    };
-    let (path, place, other) = match last.text.as_ref() {
-        "top" | "bottom" if !path.is_empty() => (path, last.text.as_ref(), None),
-        name => match path.split_last() {
-            Some((word, path)) if word.text == "before" || word.text == "after" => {
-                (path, word.text.as_ref(), Some(name.to_owned()))
-            }
-            _ => return false,
-        },
-    };
-    let Some(id) = resolve(tree, path) else {
-        return false;
-    };
-    let anchor = match other {
-        Some(name) => {
-            let parent = path.get(..path.len() - 1).and_then(|p| resolve(tree, p));
-            match parent.and_then(|p| tree.find(p, &name)) {
-                Some(other) if other != id => Some(other),
-                _ => return false,
-            }
-        }
-        None => None,
-    };
-    let after = place == "after";
-    let top = place == "top";
-    tree.reposition(id, |siblings| match anchor {
-        Some(other) => siblings
-            .iter()
-            .position(|&s| s == other)
-            .map_or(siblings.len(), |at| at + usize::from(after)),
-        None if top => 0,
-        None => siblings.len(),
-    });
-    true
-}
-
-/// `rename PATH to NAME`.
-fn rename<'a>(tree: &mut Tree<'a>, words: &[Word<'a>]) -> bool {
-    let [path @ .., to, name] = words else {
-        return false;
-    };
-    if to.text != "to" || path.is_empty() {
-        return false;
-    }
-    let Some(id) = resolve(tree, path) else {
-        return false;
-    };
-    tree.rename(id, name.text.clone());
-    true
 }
 
 #[cfg(test)]
