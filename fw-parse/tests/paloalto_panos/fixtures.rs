@@ -32,6 +32,7 @@ fn first_packet(flow: &BTreeMap<String, String>) -> Packet {
     let (protocol, port) = flow["service"].split_once('/').unwrap();
     match (protocol, port) {
         ("icmp", "echo-request") => crate::support::ping(&flow["from"], &flow["to"]),
+        ("udp", port) => packet(17, &flow["from"], &flow["to"], port.parse().unwrap()),
         ("tcp", port) => packet(6, &flow["from"], &flow["to"], port.parse().unwrap()),
         other => panic!("{other:?}"),
     }
