@@ -29,8 +29,11 @@ const SERVICES: [(&str, u8, u16, u16); 12] = [
     ("ping", ICMPV6, 128 << 8, 128 << 8 | 0xff),
 ];
 
-/// What features answer besides: the feature, an IP protocol, and ports.
-const FEATURES: [(&str, u8, Option<(u16, u16)>); 18] = [
+/// A feature, an IP protocol that it answers, and the ports if it has any.
+type Feature = (&'static str, u8, Option<(u16, u16)>);
+
+/// What features answer besides management services.
+const FEATURES: [Feature; 18] = [
     ("bgp", TCP, Some((179, 179))),
     ("bgp", UDP, Some((3784, 3784))),
     ("bgp", UDP, Some((4784, 4784))),
