@@ -348,7 +348,7 @@ impl Search<'_, '_, '_> {
         let judgement = comparison.judge(self.flow);
         same(&judgement)
             && (self.impact != Impact::Changed
-                || crate::change::changes(before, &after, self.flow, &judgement.joints).is_empty())
+                || crate::change::changes(before, &after, self.flow, &judgement).is_empty())
     }
 
     /// The first edit that alone undoes the impact.

@@ -10,19 +10,27 @@ use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::term::{Reading, SetPool, Translator};
 use crate::packet_set::{Context, Product, Set};
 use crate::report::{Change, ChangeSeverity};
-use crate::verdict::Joint;
+use crate::verdict::{Joint, Judgement, Part};
 use fw_model::address::range_text;
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::service::port_text;
 use fw_model::{Family, Flow, IntervalSet, StageKind, Treatment, TreatmentKind, TreatmentRule};
+use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// The differences in treatment of the packets of `joints` that pass on both
+/// The differences in treatment of the packets of a flow that pass on both
 /// sides, worst first.
 #[must_use]
-pub fn changes(before: &Side<'_>, after: &Side<'_>, flow: &Flow, joints: &[Joint]) -> Vec<Change> {
+pub fn changes(
+    before: &Side<'_>,
+    after: &Side<'_>,
+    flow: &Flow,
+    judgement: &Judgement,
+) -> Vec<Change> {
     let mut out = Vec::new();
-    for joint in joints {
+    let anyway = pass_anyway(judgement);
+    for (at, joint) in judgement.joints.iter().enumerate() {
         if joint.same
             || joint.before.disposition != Disposition::Permitted
             || joint.after.disposition != Disposition::Permitted
@@ -31,15 +39,44 @@ pub fn changes(before: &Side<'_>, after: &Side<'_>, flow: &Flow, joints: &[Joint
         }
         path(before, after, joint, &mut out);
         for (old, new) in joint.before.crossings.iter().zip(&joint.after.crossings) {
-            if name(before, old.device) != name(after, new.device) {
+            if !same_device(before, old.device, after, new.device) {
                 continue;
             }
             translation(after, joint, old, new, &mut out);
-            treatments(before, after, flow, joint, old, new, &mut out);
+            let mut found = Vec::new();
+            treatments(before, after, flow, joint, old, new, &mut found);
+            if anyway.contains(&at) {
+                // Whatever they turn out to be, some rule permits them.
+                let application = TreatmentKind::Application.as_str();
+                found.retain(|change| change.kind != application);
+            }
+            out.append(&mut found);
         }
     }
     out.sort_by(|a, b| (b.severity, a).cmp(&(a.severity, b)));
-    out.dedup();
+    // Many rules that change in the same way are one change.
+    out.dedup_by(|a, b| {
+        (&a.kind, &a.before, &a.after, &a.device) == (&b.kind, &b.before, &b.after, &b.device)
+    });
+    out
+}
+
+/// The joints of packets that pass after the change on every branch of what
+/// cannot be decided, where there are several.
+fn pass_anyway(judgement: &Judgement) -> FxHashSet<usize> {
+    let (sure, open): (Vec<&Part>, Vec<&Part>) = judgement
+        .cells
+        .iter()
+        .partition(|c| c.after == Some(true) && c.members.len() > 1);
+    let members = |parts: Vec<&Part>| -> FxHashSet<usize> {
+        parts
+            .iter()
+            .flat_map(|c| c.members.iter().copied())
+            .collect()
+    };
+    let open = members(open);
+    let mut out = members(sure);
+    out.retain(|at| !open.contains(at));
     out
 }
 
@@ -47,6 +84,16 @@ fn name<'a>(side: &Side<'a>, device: usize) -> &'a str {
     side.devices
         .get(device)
         .map_or("", |d| d.device.name.as_str())
+}
+
+/// True for two versions of one device, also where one of them stands for
+/// more devices than the other.
+fn same_device(before: &Side<'_>, old: usize, after: &Side<'_>, new: usize) -> bool {
+    let (Some(old), Some(new)) = (before.devices.get(old), after.devices.get(new)) else {
+        return false;
+    };
+    let (old, new) = (old.device, new.device);
+    old.name == new.name || old.stands_for.contains(&new.name) || new.stands_for.contains(&old.name)
 }
 
 fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change>) {
@@ -93,7 +140,7 @@ fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change
                         one.is_some() && is.iter().any(|b| one == hardware(after, new.device, b))
                     })
             };
-            name(before, old.device) == name(after, new.device)
+            same_device(before, old.device, after, new.device)
                 && same(old.ingress.as_ref(), new.ingress.as_ref())
                 && same(old.egress.as_ref(), new.egress.as_ref())
         });
@@ -277,8 +324,15 @@ fn treatments(
         return;
     }
     let product = &joint.product;
-    of_device(before, was_on, (&joint.before, old), product, &mut was);
-    of_device(after, is_on, (&joint.after, new), product, &mut is);
+    of_device(
+        before,
+        was_on,
+        flow,
+        (&joint.before, old),
+        product,
+        &mut was,
+    );
+    of_device(after, is_on, flow, (&joint.after, new), product, &mut is);
     let mut kinds: Vec<TreatmentKind> = was.keys().chain(is.keys()).copied().collect();
     kinds.sort_unstable();
     kinds.dedup();
@@ -361,6 +415,7 @@ fn of_rules(side: &Side<'_>, outcome: &Outcome, device: usize) -> Treated {
 fn of_device(
     side: &Side<'_>,
     here: &DeviceSide<'_>,
+    flow: &Flow,
     (outcome, crossing): (&Outcome, &Crossing),
     product: &Product,
     out: &mut Treated,
@@ -377,8 +432,11 @@ fn of_device(
         untracked: false,
         tcp_flags: tcp_flags::SYN,
         now: side.now,
-        application: None,
-        user: None,
+        application: flow.application.as_deref().map(Arc::from),
+        user: flow
+            .user
+            .as_ref()
+            .map(|user| user.as_deref().map(Arc::from)),
         source_by: crossing.source_by.clone(),
         destination_by: crossing.destination_by.clone(),
         source_moved: moved(&crossing.original, &crossing.translated, SOURCE),

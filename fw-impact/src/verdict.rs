@@ -447,8 +447,9 @@ pub fn products(side: &Side<'_>, flow: &Flow) -> Vec<(Family, Product)> {
         Endpoint::Zone(_) => AddressSet::any(),
         Endpoint::Device(name) => {
             let own = side
-                .snapshot
-                .device(name)
+                .asked_for(name)
+                .and_then(|at| side.devices.get(at))
+                .map(|here| here.device)
                 .filter(|d| d.interfaces_complete)
                 .map(fw_model::Device::own_addresses)
                 .unwrap_or_default();
@@ -555,7 +556,7 @@ pub fn run_within(
         _ => None,
     };
     let only_name = flow.device.as_deref().or(to_device).or(from_device);
-    let only = only_name.and_then(|n| side.devices.iter().position(|d| d.device.name == n));
+    let only = only_name.and_then(|n| side.asked_for(n));
     let mut out = Vec::new();
     if only_name.is_some() && only.is_none() {
         // The device is not there on this side: nothing to go through.

@@ -119,6 +119,9 @@ pub struct Evaluation {
     pub steps: Vec<Step>,
 }
 
+/// How the text of a condition on the application ends.
+pub const MUST_BE_IDENTIFIED: &str = "must be identified";
+
 /// The condition that stands for a part of an expression which the context
 /// leaves open, if `part` is such a part.
 #[must_use]
@@ -143,7 +146,7 @@ pub fn open_condition(
             condition(
                 format!("application {names}"),
                 ConditionKind::Content,
-                format!("application {names} must be identified"),
+                format!("application {names} {MUST_BE_IDENTIFIED}"),
             )
         }
         MatchExpr::User(names) if user.is_none() => {

@@ -78,6 +78,19 @@ impl<'a> Side<'a> {
         }
     }
 
+    /// The position of the device that a flow asks for: the one of that name,
+    /// else the only one that stands for it.
+    #[must_use]
+    pub fn asked_for(&self, name: &str) -> Option<usize> {
+        let named = self.devices.iter().position(|d| d.device.name == name);
+        named.or_else(|| {
+            let for_it = |d: &DeviceSide<'_>| d.device.stands_for.iter().any(|n| n == name);
+            let mut all = (0..).zip(&self.devices).filter(|(_, d)| for_it(d));
+            let (at, _) = all.next()?;
+            all.next().is_none().then_some(at)
+        })
+    }
+
     /// Where a condition stands on this side. Conditions are shared by both
     /// sides, so the place that one of them carries may be the other side's.
     #[must_use]

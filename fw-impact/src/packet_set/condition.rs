@@ -371,6 +371,11 @@ impl Assumed {
             .map(|l| l.variable())
     }
 
+    /// The variables that are assumed to be true or false.
+    pub fn values(&self) -> impl Iterator<Item = (u32, bool)> + '_ {
+        self.yes.iter().map(|l| (l.variable(), l.holds()))
+    }
+
     /// True if the assumptions are true when exactly the conditions hold that
     /// `truth` says.
     #[must_use]
