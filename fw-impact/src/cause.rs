@@ -6,9 +6,12 @@
 //! read and judged again.
 
 use crate::graph::{Outcome, Side};
+use crate::packet_set::Product;
 use crate::report::{Cause, EditKind, Impact, Side as SideName};
 use crate::verdict::{Comparison, Difference, Judgement};
-use fw_model::{Definition, DefinitionId, Device, Flow, Snapshot, SourceId, Span};
+use fw_model::{
+    Definition, DefinitionId, Device, Family, Flow, IntervalSet, Snapshot, SourceId, Span,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,8 +53,12 @@ pub trait Counterfactual: Sync {
     fn without(&self, undone: &[usize]) -> Option<Snapshot>;
 }
 
-/// How many counterfactuals are tried for one flow.
-const TRIALS: usize = 160;
+/// How many counterfactuals are tried for one flow, at most and at least, and
+/// how many lines of text are read for them.
+const TRIALS: (usize, usize, usize) = (160, 24, 1_000_000);
+
+/// How many packets are looked at before all of a flow's are.
+const PROBES: usize = 8;
 
 /// Finds the causes of differences.
 pub struct Causes<'c, 'a> {
@@ -88,7 +95,8 @@ impl<'c, 'a> Causes<'c, 'a> {
             causes: self,
             flow,
             impact,
-            left: TRIALS,
+            probe: probe(judgement),
+            left: self.trials(),
         };
         let found = search.single(&relevant).or_else(|| {
             let start = if search.restores(&relevant) {
@@ -195,6 +203,18 @@ impl<'c, 'a> Causes<'c, 'a> {
         }
     }
 
+    /// How many counterfactuals are tried: fewer where the text is long.
+    fn trials(&self) -> usize {
+        let (most, least, lines) = TRIALS;
+        let after = self.comparison.after.snapshot;
+        let length: usize = after
+            .ledgers
+            .iter()
+            .map(|l| l.coverage().lines as usize)
+            .sum();
+        (lines / length.max(1)).clamp(least, most)
+    }
+
     fn variant(&self, undone: &[usize]) -> Option<Arc<Snapshot>> {
         let lock = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(undone) {
@@ -282,7 +302,26 @@ struct Search<'s, 'c, 'a> {
     causes: &'s Causes<'c, 'a>,
     flow: &'s Flow,
     impact: Impact,
+    /// Some packets with a difference.
+    probe: Vec<(Family, Product)>,
     left: usize,
+}
+
+/// Some packets with a difference: one of each of the first parts. A difference
+/// that stays for one of them is not undone, which is known much sooner than
+/// for all packets.
+fn probe(judgement: &Judgement) -> Vec<(Family, Product)> {
+    judgement
+        .cells
+        .iter()
+        .filter(|c| c.difference != Difference::None)
+        .take(PROBES)
+        .filter_map(|cell| {
+            let [a, b, c, d] = cell.product.first()?;
+            let sets = [a, b, c, d].map(|value| Arc::new(IntervalSet::single(value)));
+            Some((cell.family, Product { sets }))
+        })
+        .collect()
 }
 
 impl Search<'_, '_, '_> {
@@ -299,13 +338,17 @@ impl Search<'_, '_, '_> {
         let snapshot = crate::pairing::paired(before.snapshot, &snapshot);
         let after = Side::compared(&snapshot, before.snapshot, before.conditions, before.now);
         let comparison = Comparison::new(before, &after);
+        let same = |judgement: &Judgement| {
+            let mut cells = judgement.cells.iter();
+            cells.all(|c| c.difference == Difference::None)
+        };
+        if !same(&comparison.judge_packets(self.flow, self.probe.clone())) {
+            return false;
+        }
         let judgement = comparison.judge(self.flow);
-        let same = judgement
-            .cells
-            .iter()
-            .all(|c| c.difference == Difference::None);
-        same && (self.impact != Impact::Changed
-            || crate::change::changes(before, &after, self.flow, &judgement.joints).is_empty())
+        same(&judgement)
+            && (self.impact != Impact::Changed
+                || crate::change::changes(before, &after, self.flow, &judgement).is_empty())
     }
 
     /// The first edit that alone undoes the impact.

@@ -18,6 +18,7 @@ pub mod packet_set;
 pub mod pairing;
 pub mod reference;
 pub mod report;
+pub mod seed;
 pub mod trace;
 pub mod verdict;
 

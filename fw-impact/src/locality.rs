@@ -6,13 +6,15 @@
 //! followed on both sides: cost follows the change, not the policy.
 
 use crate::align::{Gap, gaps};
-use crate::exposure::{moved_addresses, same_pipeline, seeds};
-use crate::graph::piece::field;
+use crate::exposure::{moved_addresses, same_pipeline};
+use crate::graph::piece::{Passage, field};
 use crate::graph::route_table::Exit;
 use crate::graph::side::DeviceSide;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::packet_set::Product;
 use crate::packet_set::product::Dim;
+use crate::seed::{Seed, seeds};
+use fw_model::nat::claimed_addresses;
 use fw_model::service::{PORT_MAX, SERVICE_MAX};
 use fw_model::{Device, Family, IntervalSet, TreatmentRule};
 use std::sync::Arc;
@@ -31,9 +33,9 @@ pub struct DeviceChange {
     pub rerouted: [IntervalSet; 2],
     /// What rules without a partner may match: before, after; for IPv4 and
     /// IPv6.
-    pub seeds: [[Vec<Product>; 2]; 2],
-    /// Permitted packets may be treated differently, or their replies judged
-    /// differently.
+    pub seeds: [[Vec<Seed>; 2]; 2],
+    /// Permitted packets may be treated or routed differently, or their replies
+    /// judged differently.
     pub treatments: bool,
 }
 
@@ -75,7 +77,7 @@ impl Locality {
                     moved: [Family::V4, Family::V6].map(|family| moved_addresses(family, old, new)),
                     rerouted: [Family::V4, Family::V6].map(|family| rerouted(family, old, new)),
                     seeds: [Family::V4, Family::V6]
-                        .map(|family| seeds(before, family, o, n, &gaps)),
+                        .map(|family| seeds(before, family, old, new, &gaps)),
                     treatments: treatments_differ(o, n)
                         || o.automatic_replies != n.automatic_replies
                         || o.tracks_connections != n.tracks_connections,
@@ -185,8 +187,27 @@ impl Locality {
             // A reply is seen before and behind the point where translation
             // is undone.
             let replies = [back(client), back(Arc::clone(leaves.get(Dim::Source)))];
+            let here = side.devices.get(crossing.device);
+            let enters_by = |end: Option<&Passage>, seed: &Seed| {
+                let (Some(end), Some(here), [numbers, _]) = (end, here, &seed.ways) else {
+                    return true;
+                };
+                match (end, outcome.piece.way_numbers(end)) {
+                    (_, Some(open)) => numbers.meets(&open),
+                    (Passage::Interface(name), None) => {
+                        let number = here.interfaces().number(name);
+                        number.is_none_or(|n| numbers.contains(n))
+                    }
+                    (Passage::Open(_), None) => true,
+                }
+            };
             before.iter().chain(after).all(|seed| {
-                !seed.meets(&enters) && (automatic || replies.iter().all(|r| !seed.meets(r)))
+                let forward =
+                    seed.packets.meets(&enters) && enters_by(crossing.ingress.as_ref(), seed);
+                let back = !automatic
+                    && replies.iter().any(|r| seed.packets.meets(r))
+                    && enters_by(crossing.egress.as_ref(), seed);
+                !forward && !back
             })
         })
     }
@@ -209,7 +230,7 @@ fn tunnels<'s>(side: &'s Side<'_>) -> Vec<(&'s str, fw_model::Tunnel)> {
 
 /// The addresses of a family that a device sends elsewhere than before.
 fn rerouted(family: Family, old: &DeviceSide<'_>, new: &DeviceSide<'_>) -> IntervalSet {
-    let mut out = moved_addresses(family, old, new);
+    let mut out = moved_addresses(family, old, new).union(&claimed(family, old, new));
     let same = |a: &Device, b: &Device| {
         let routes = |d: &Device| -> Vec<_> {
             let key = |r: &fw_model::Route| (r.vrf.clone(), r.prefix, r.next.clone(), r.metric);
@@ -246,6 +267,17 @@ fn rerouted(family: Family, old: &DeviceSide<'_>, new: &DeviceSide<'_>) -> Inter
         }
     }
     out
+}
+
+/// The addresses that a device answers for on one side alone.
+fn claimed(family: Family, old: &DeviceSide<'_>, new: &DeviceSide<'_>) -> IntervalSet {
+    let all = |device: &Device| {
+        device.interfaces.iter().fold(IntervalSet::new(), |all, i| {
+            all.union(claimed_addresses(device, &i.name).family(family))
+        })
+    };
+    let (was, is) = (all(old.device), all(new.device));
+    was.subtract(&is).union(&is.subtract(&was))
 }
 
 const fn v4(pair: &[IntervalSet; 2]) -> &IntervalSet {

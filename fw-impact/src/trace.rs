@@ -2,6 +2,7 @@
 
 use crate::describe::{action_text, assumption, decider, place, reasons, regions};
 use crate::graph::journey::{Act, Crossing};
+use crate::graph::piece::Passage;
 use crate::graph::{Disposition, Outcome, Side, Visit};
 use crate::impact::{diagnostics, tool};
 use crate::options::Options;
@@ -12,7 +13,6 @@ use crate::report::{
 };
 use crate::verdict::{Comparison, usual_ports};
 use fw_model::{Family, Flow, Snapshot, StageKind};
-use std::sync::Arc;
 
 /// Follows the packets of `flow` through a snapshot.
 #[must_use]
@@ -222,11 +222,12 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
         ))
     };
     for (position, crossing) in outcome.crossings.iter().enumerate() {
-        if let Some(ingress) = &crossing.ingress {
+        if crossing.ingress.is_some() {
+            let words = outcome.piece.interface_words(crossing.ingress.as_ref());
             out.push(step(
                 crossing.device,
                 "ingress",
-                format!("enters by {ingress}"),
+                format!("enters by {words}"),
                 None,
             ));
         }
@@ -262,6 +263,7 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
         stages(first, &mut out);
         match (&crossing.egress, &outcome.disposition) {
             (Some(egress), _) if !crossing.local => {
+                let egress = outcome.piece.interface_words(Some(egress));
                 let via = crossing
                     .gateway
                     .map_or_else(String::new, |g| format!(" via {g}"));
@@ -296,6 +298,7 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
             && !crossing.local
             && !stopped
         {
+            let egress = outcome.piece.interface_words(Some(egress));
             out.push(step(
                 crossing.device,
                 "egress",
@@ -309,7 +312,7 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
     let mut told: Vec<usize> = Vec::new();
     for back in &outcome.returns {
         if network {
-            let end = |name: &Option<Arc<str>>| name.as_deref().unwrap_or("itself").to_owned();
+            let end = |passage: &Option<Passage>| outcome.piece.interface_words(passage.as_ref());
             let via = back
                 .gateway
                 .map_or_else(String::new, |g| format!(" via {g}"));

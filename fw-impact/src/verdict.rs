@@ -2,10 +2,11 @@
 
 use crate::describe::place;
 use crate::graph::device::Query;
+use crate::graph::piece::Passage;
 use crate::graph::topology::Place;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::locality::Locality;
-use crate::packet_set::{Assumed, Budget, Dim, Product};
+use crate::packet_set::{Assumed, Budget, Dim, Product, Set};
 use crate::report::{FlowVerdict, Reason, Side as SideName};
 use fw_model::evaluate::Journey;
 use fw_model::{AddressSet, Endpoint, Family, Flow, IntervalSet};
@@ -165,8 +166,14 @@ impl<'s, 'a> Comparison<'s, 'a> {
     /// Judges a flow.
     #[must_use]
     pub fn judge(&self, flow: &Flow) -> Judgement {
+        self.judge_packets(flow, products(self.before, flow))
+    }
+
+    /// Judges some packets of a flow.
+    #[must_use]
+    pub fn judge_packets(&self, flow: &Flow, packets: Vec<(Family, Product)>) -> Judgement {
         let mut out = Judgement::default();
-        for (family, product) in products(self.before, flow) {
+        for (family, product) in packets {
             for before in run(self.before, flow, family, &product, &Assumed::default()) {
                 let entered = before.piece.entered();
                 let assumed = before.piece.assumed.clone();
@@ -187,11 +194,17 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     continue;
                 }
                 // What is outside the snapshot does not change with it.
+                let assumed = if before.crossings.len() > 1 {
+                    self.before.without_tunnels(&assumed)
+                } else {
+                    assumed.clone()
+                };
                 let outside = Outside {
                     enter: self.same_place(&before),
                     lenient: before.disposition == Disposition::Local,
+                    ways: None,
                 };
-                let after = run_from(self.after, flow, family, &entered, &assumed, &outside);
+                let after = run_within(self.after, flow, family, &entered, &assumed, &outside);
                 for after in after {
                     if before.disposition == Disposition::Local
                         && after.disposition == Disposition::Local
@@ -217,12 +230,14 @@ impl<'s, 'a> Comparison<'s, 'a> {
     /// Where packets entered before the change, as a place of the after side.
     fn same_place(&self, before: &Outcome) -> Option<Place> {
         let crossing = before.crossings.first()?;
-        let name = crossing.ingress.as_deref()?;
+        let Some(Passage::Interface(name)) = &crossing.ingress else {
+            return None;
+        };
         let old = self.before.devices.get(crossing.device)?.device;
-        let number = self.after.number(&old.name)?;
+        let number = self.after.network().number(&old.name)?;
         let new = self.after.devices.get(number)?.device;
         if new.interface(name).is_some() {
-            return Some((number, name.into()));
+            return Some((number, Arc::clone(name)));
         }
         let hardware = old.interface(name)?.hardware.as_deref()?;
         let found = new
@@ -475,8 +490,9 @@ pub fn products(side: &Side<'_>, flow: &Flow) -> Vec<(Family, Product)> {
         Endpoint::Zone(_) => AddressSet::any(),
         Endpoint::Device(name) => {
             let own = side
-                .snapshot
-                .device(name)
+                .asked_for(name)
+                .and_then(|at| side.devices.get(at))
+                .map(|here| here.device)
                 .filter(|d| d.interfaces_complete)
                 .map(fw_model::Device::own_addresses)
                 .unwrap_or_default();
@@ -559,7 +575,7 @@ pub fn run(
     product: &Product,
     assumed: &Assumed,
 ) -> Vec<Outcome> {
-    run_from(side, flow, family, product, assumed, &Outside::default())
+    run_within(side, flow, family, product, assumed, &Outside::default())
 }
 
 /// What is known of the world outside a snapshot.
@@ -569,12 +585,16 @@ pub struct Outside {
     pub enter: Option<Place>,
     /// Sources that no route leads back to are no hosts.
     pub lenient: bool,
+    /// Packets may come in, and where nothing tells it leave, by these
+    /// interfaces alone: numbers, of the only device there is or that the
+    /// flow names.
+    pub ways: Option<[Set; 2]>,
 }
 
 /// Follows packets of a flow on one side, knowing something of the world
 /// outside it.
 #[must_use]
-pub fn run_from(
+pub fn run_within(
     side: &Side<'_>,
     flow: &Flow,
     family: Family,
@@ -583,6 +603,7 @@ pub fn run_from(
     outside: &Outside,
 ) -> Vec<Outcome> {
     let prefer = outside.enter.as_ref();
+    let ways = outside.ways.as_ref();
     let to_device = match &flow.to {
         Endpoint::Device(name) => Some(name.as_str()),
         _ => None,
@@ -592,8 +613,8 @@ pub fn run_from(
         _ => None,
     };
     let only_name = flow.device.as_deref();
-    let only = only_name.and_then(|n| side.number(n));
-    let itself = to_device.or(from_device).map(|n| side.number(n));
+    let only = only_name.and_then(|n| side.asked_for(n));
+    let itself = to_device.or(from_device).map(|n| side.asked_for(n));
     let mut out = Vec::new();
     if only_name.is_some() && only.is_none() || itself == Some(None) {
         // The device is not there on this side: nothing to go through.
@@ -625,6 +646,7 @@ pub fn run_from(
         application: flow.application.as_deref(),
         user: flow.user.as_ref().map(Option::as_deref),
         egress: egress.as_deref(),
+        egress_within: ways.map(|[_, egress]| egress),
         replies: flow.check_return,
         budget: Cell::new(Budget::default()),
     };
@@ -687,7 +709,11 @@ pub fn run_from(
         }
         let found = side.entries(family, &part, ingress.as_deref(), only, prefer, assumed);
         for entry in found.entries {
-            out.extend(side.follow(entry, only, &query));
+            let entry = match ways {
+                Some([ingress, _]) => side.entering(entry, ingress),
+                None => Some(entry),
+            };
+            out.extend(entry.into_iter().flat_map(|e| side.follow(e, only, &query)));
         }
         nowhere.extend(found.nowhere);
     }

@@ -18,6 +18,9 @@ use std::sync::Arc;
 pub struct Device {
     /// The host name in the configuration, else the stem of the file name.
     pub name: String,
+    /// Further names by which a flow may ask for it: the devices that it
+    /// stands for because they are configured alike, or a shorter name.
+    pub stands_for: Vec<String>,
     /// The vendor's kebab-case name (`cisco-asa`).
     pub vendor: &'static str,
     /// The files it was read from.

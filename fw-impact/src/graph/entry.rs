@@ -5,7 +5,7 @@
 //! routes of the whole network lead out of the snapshot towards it: packets
 //! come from where they would be sent to.
 
-use super::piece::Piece;
+use super::piece::{Passage, Piece};
 use super::route_table::{Exit, Hop, RouteTable};
 use super::side::Side;
 use super::topology::Place;
@@ -21,7 +21,7 @@ pub struct Entry {
     /// The device, by position.
     pub device: usize,
     /// The interface.
-    pub ingress: Option<Arc<str>>,
+    pub ingress: Option<Passage>,
     /// The packets.
     pub piece: Piece,
 }
@@ -215,7 +215,7 @@ impl Exits {
 
     /// Splits addresses by the places where the routes of some devices leave
     /// the snapshot towards them.
-    fn split_from(
+    pub(super) fn split_from(
         &self,
         side: &Side<'_>,
         family: Family,
@@ -283,15 +283,8 @@ impl Side<'_> {
                 out.nowhere.push(part.product);
                 continue;
             }
-            out.entries.extend(self.alternatives(
-                &part.places,
-                assumed,
-                |device, ingress, assumed| Entry {
-                    device,
-                    ingress: Some(ingress),
-                    piece: Piece::entering(family, &part.product, assumed.clone()),
-                },
-            ));
+            let piece = Piece::entering(family, &part.product, assumed.clone());
+            out.entries.extend(self.alternatives(&part.places, &piece));
         }
         out
     }
@@ -433,7 +426,7 @@ impl Side<'_> {
 
     /// Connected subnets that hold some of `sources`, the smaller ones first,
     /// with the interfaces on them.
-    fn subnet_places(
+    pub(super) fn subnet_places(
         &self,
         family: Family,
         sources: &IntervalSet,
@@ -844,8 +837,8 @@ impl Side<'_> {
             .enumerate()
             .filter(|(number, _)| only.is_none_or(|o| o == *number) && of(*number))
             .flat_map(|(number, here)| {
-                here.feasible_interfaces()
-                    .iter()
+                here.interfaces()
+                    .members(here.feasible_interfaces())
                     .map(move |i| (number, Arc::clone(i)))
             })
             .collect();

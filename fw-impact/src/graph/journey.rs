@@ -1,6 +1,6 @@
 //! What becomes of a piece, and the record of its way.
 
-use super::piece::{Fields, Piece};
+use super::piece::{Fields, Passage, Piece};
 use crate::packet_set::decompose::RuleRef;
 use fw_model::{Span, StageKind};
 use std::sync::Arc;
@@ -73,9 +73,9 @@ pub struct Crossing {
     /// The device, by position in the snapshot.
     pub device: usize,
     /// The interface by which it came in.
-    pub ingress: Option<Arc<str>>,
+    pub ingress: Option<Passage>,
     /// The interface by which it left.
-    pub egress: Option<Arc<str>>,
+    pub egress: Option<Passage>,
     /// The route that it left by.
     pub route: Option<Span>,
     /// The gateway that it left to.
@@ -104,9 +104,9 @@ pub struct Return {
     /// The device, by position in the snapshot.
     pub device: usize,
     /// The interface by which the reply came in.
-    pub ingress: Option<Arc<str>>,
+    pub ingress: Option<Passage>,
     /// The interface by which it left.
-    pub egress: Option<Arc<str>>,
+    pub egress: Option<Passage>,
     /// The route that it left by.
     pub route: Option<Span>,
     /// The gateway that it left to.

@@ -1,59 +1,91 @@
 //! The way of packets from device to device.
 
-use super::device::Query;
+use super::device::{Query, Way};
 use super::entry::Entry;
 use super::journey::{Disposition, Outcome, Traveller};
+use super::piece::{Passage, Piece, field};
 use super::route_table::Hop;
 use super::side::Side;
 use super::topology::{FarEnd, Place};
-use crate::packet_set::Assumed;
-use crate::packet_set::condition::End;
+use crate::packet_set::condition::{Choice, End};
 use crate::packet_set::product::Dim;
+use crate::packet_set::{Assumed, Set};
 use fw_model::IntervalSet;
 use fw_model::evaluate::Journey;
 use std::sync::Arc;
 
 /// Packets that left a device: to the next one, or to where they wanted.
-pub type Onward = (Option<Place>, Traveller);
+pub type Onward = (Option<(usize, Passage)>, Traveller);
 
 impl Side<'_> {
-    pub(super) fn alternatives(
-        &self,
-        places: &[(usize, Arc<str>)],
-        assumed: &Assumed,
-        enter: impl Fn(usize, Arc<str>, &Assumed) -> Entry,
-    ) -> Vec<Entry> {
+    /// Entries at several places of which one is the right one: one entry a
+    /// device, its interface open. What is assumed of the way already is kept.
+    pub(super) fn alternatives(&self, places: &[Place], piece: &Piece) -> Vec<Entry> {
         if let [(device, interface)] = places {
-            return vec![enter(*device, Arc::clone(interface), assumed)];
+            return vec![Entry {
+                device: *device,
+                ingress: Some(Passage::Interface(Arc::clone(interface))),
+                piece: piece.clone(),
+            }];
         }
-        let name = |device: usize| {
-            self.devices
-                .get(device)
-                .map_or("", |d| d.device.name.as_str())
+        let mut groups: Vec<(usize, Choice, Set)> = Vec::new();
+        for (device, _) in places {
+            if groups.iter().any(|g| g.0 == *device) {
+                continue;
+            }
+            let Some(here) = self.devices.get(*device) else {
+                continue;
+            };
+            let interfaces = here.interfaces();
+            let numbers = interfaces.numbers(|name| {
+                let mut of_device = places.iter().filter(|p| p.0 == *device);
+                of_device.any(|p| *p.1 == *name)
+            });
+            let choice = Choice::Way(End::Ingress, Arc::clone(interfaces));
+            groups.push((*device, choice, Arc::new(numbers)));
+        }
+        let known = |choice: &Choice, numbers: &Set| {
+            let (_, literal) = self.conditions.chosen(choice, numbers, &piece.assumed);
+            literal.is_some()
         };
-        let taken = places.iter().find_map(|(device, interface)| {
-            let way = self
-                .conditions
-                .way_taken(End::Ingress, name(*device), assumed)?;
-            // On a device whose interfaces are not listed, the other side may
-            // know more of them.
-            let listed = self
-                .devices
-                .get(*device)
-                .is_some_and(|d| d.device.interfaces_complete);
-            (way == *interface || !listed).then_some((*device, way))
-        });
-        if let Some((device, interface)) = taken {
-            return vec![enter(device, interface, assumed)];
-        }
-        places
-            .iter()
-            .map(|(device, interface)| {
-                let literal = self.conditions.way(End::Ingress, name(*device), interface);
-                let under = assumed.and(&[literal]);
-                enter(*device, Arc::clone(interface), &under)
+        let decided = groups.iter().any(|(_, c, numbers)| known(c, numbers));
+        let several = groups.len() > 1;
+        groups
+            .into_iter()
+            .filter(|(_, choice, numbers)| !decided || known(choice, numbers))
+            .filter_map(|(device, choice, numbers)| {
+                let mut piece = piece.clone();
+                if several && !decided {
+                    let literal = self.conditions.choice(&choice, &numbers);
+                    piece.assumed = piece.assumed.and(&[literal]);
+                }
+                let interfaces = self.devices.get(device)?.interfaces();
+                let ingress = piece.open_way(End::Ingress, interfaces, &numbers, self.conditions);
+                Some(Entry {
+                    device,
+                    ingress: Some(ingress),
+                    piece,
+                })
             })
             .collect()
+    }
+
+    /// An entry as far as it is by one of these interfaces.
+    #[must_use]
+    pub fn entering(&self, mut entry: Entry, numbers: &Set) -> Option<Entry> {
+        match &entry.ingress {
+            Some(Passage::Interface(name)) => {
+                let here = self.devices.get(entry.device)?;
+                let number = here.interfaces().number(name);
+                number.is_none_or(|n| numbers.contains(n)).then_some(entry)
+            }
+            open => {
+                entry.piece = entry
+                    .piece
+                    .restrict_way(open.as_ref(), numbers, self.conditions)?;
+                Some(entry)
+            }
+        }
     }
 
     /// Follows packets from where they enter to where they end, replies
@@ -73,15 +105,24 @@ impl Side<'_> {
                 ended.push(traveller.end(Disposition::Loop));
                 continue;
             }
-            for (traveller, hop) in at.cross(traveller, ingress, query, &mut ended) {
-                let Some(hop) = hop.filter(|_| only.is_none()) else {
+            for (traveller, way) in at.cross(traveller, ingress, query, &mut ended) {
+                if only.is_some() {
                     arrived.push(traveller);
                     continue;
-                };
-                for (next, traveller) in self.onward(number, &hop, traveller, &mut ended) {
-                    match next {
-                        Some((device, ingress)) => todo.push((device, Some(ingress), traveller)),
-                        None => arrived.push(traveller),
+                }
+                for (traveller, hop) in self.by_link(number, traveller, way) {
+                    let Some(hop) = hop else {
+                        arrived.push(traveller);
+                        continue;
+                    };
+                    for (next, traveller) in self.onward(number, &hop, traveller, &mut ended) {
+                        match next {
+                            Some((device, ingress)) => {
+                                let traveller = self.out_of_no_tunnel(device, traveller);
+                                todo.push((device, Some(ingress), traveller));
+                            }
+                            None => arrived.push(traveller),
+                        }
                     }
                 }
             }
@@ -101,6 +142,89 @@ impl Side<'_> {
         ended
     }
 
+    /// Separates packets that may leave by several interfaces by those that a
+    /// declared link belongs to.
+    fn by_link(
+        &self,
+        number: usize,
+        traveller: Traveller,
+        way: Way,
+    ) -> Vec<(Traveller, Option<Hop>)> {
+        let (hop, variable) = match way {
+            Way::Out(hop) => (Some(hop), None),
+            Way::Open(variable) => (None, Some(variable)),
+            Way::Unrouted | Way::Discarded(_) => (None, None),
+        };
+        let (Some(variable), Some(here)) = (variable, self.devices.get(number)) else {
+            return vec![(traveller, hop)];
+        };
+        let passage = Passage::Open(variable);
+        let name = &here.device.name;
+        let ends = self.snapshot.links.iter().flat_map(|(a, b)| [a, b]);
+        let linked: Vec<&str> = ends
+            .filter(|end| end.0 == *name)
+            .map(|end| end.1.as_str())
+            .collect();
+        let interfaces = here.interfaces();
+        let part = |wanted: &dyn Fn(&str) -> bool| {
+            let numbers = Arc::new(interfaces.numbers(wanted));
+            let piece = traveller.piece.clone();
+            piece
+                .restrict_way(Some(&passage), &numbers, self.conditions)
+                .map(|piece| traveller.with(piece))
+        };
+        let mut out = Vec::new();
+        for link in &linked {
+            out.extend(part(&|name| name == *link).map(|t| {
+                let hop = Hop {
+                    interface: Arc::from(*link),
+                    gateway: None,
+                    span: None,
+                };
+                (t, Some(hop))
+            }));
+        }
+        out.extend(part(&|name| !linked.contains(&name)).map(|t| (t, None)));
+        out
+    }
+
+    /// Packets from another device of the snapshot came out of a tunnel only
+    /// if they were sent into it.
+    fn out_of_no_tunnel(&self, device: usize, mut traveller: Traveller) -> Traveller {
+        if traveller.crossings.last().is_some_and(|c| c.tunneled) {
+            return traveller;
+        }
+        let tunnels = self
+            .devices
+            .get(device)
+            .map_or(&[][..], |d| d.device.tunnels.as_slice());
+        for condition in tunnels.iter().filter_map(|t| t.decrypted.as_ref()) {
+            let literal = self.conditions.literal(condition);
+            let assumed = traveller.piece.assumed.without(literal);
+            traveller.piece.assumed = assumed.and(&[literal.negate()]);
+        }
+        traveller
+    }
+
+    /// What is assumed of packets, less what only says that they came out of
+    /// a tunnel: they need not on another way.
+    #[must_use]
+    pub fn without_tunnels(&self, assumed: &Assumed) -> Assumed {
+        let mut out = assumed.clone();
+        for here in &self.devices {
+            for condition in here
+                .device
+                .tunnels
+                .iter()
+                .filter_map(|t| t.decrypted.as_ref())
+            {
+                let literal = self.conditions.literal(condition);
+                out = out.without(literal).without(literal.negate());
+            }
+        }
+        out
+    }
+
     /// Where packets go that leave `number` by `hop`: into a tunnel, to the
     /// gateway's owner, to a device on the segment that answers for their
     /// destination, or to hosts.
@@ -113,7 +237,12 @@ impl Side<'_> {
     ) -> Vec<Onward> {
         let mut out = Vec::new();
         for plain in self.into_tunnels(number, hop, traveller, &mut out, ended) {
-            out.extend(self.over_segment(number, hop, plain, ended));
+            for (next, traveller) in self.over_segment(number, hop, plain, ended) {
+                match next {
+                    None => out.extend(self.through_the_world(number, hop, traveller)),
+                    next => out.push((next, traveller)),
+                }
+            }
         }
         out
     }
@@ -150,12 +279,14 @@ impl Side<'_> {
                         FarEnd::Device((device, interface), back) => {
                             if let Some(condition) = &back.decrypted {
                                 let literal = self.conditions.literal(condition);
-                                one.piece.assumed = one.piece.assumed.and(&[literal]);
+                                let assumed = one.piece.assumed.without(literal.negate());
+                                one.piece.assumed = assumed.without(literal).and(&[literal]);
                             }
                             if let Some(crossing) = one.crossings.last_mut() {
                                 crossing.tunneled = true;
                             }
-                            out.push((Some((*device, Arc::clone(interface))), one));
+                            let ingress = Passage::Interface(Arc::clone(interface));
+                            out.push((Some((*device, ingress)), one));
                         }
                         FarEnd::Unknown => {
                             let literal = self.conditions.literal(&at.carried(tunnel));
@@ -190,7 +321,7 @@ impl Side<'_> {
             return vec![(None, traveller)];
         }
         let family = traveller.piece.family;
-        let destination = traveller.piece.current[1];
+        let destination = field(&traveller.piece.current, Dim::Destination);
         let values = traveller.piece.values(Dim::Destination, destination);
         let connected = self
             .devices
@@ -302,30 +433,86 @@ impl Side<'_> {
             .unwrap_or_default()
     }
 
+    /// Packets that leave the snapshot for a subnet of it come back in where
+    /// replies to them leave: routers that the snapshot does not hold carry
+    /// them.
+    fn through_the_world(&self, number: usize, hop: &Hop, traveller: Traveller) -> Vec<Onward> {
+        let family = traveller.piece.family;
+        let [source, destination, ..] = traveller.piece.current;
+        let values = traveller.piece.values(Dim::Destination, destination);
+        let near = self
+            .devices
+            .get(number)
+            .and_then(|d| d.device.interface(&hop.interface))
+            .map(|i| i.connected().family(family).clone())
+            .unwrap_or_default();
+        let mut left = values.subtract(&near);
+        if left.is_empty() {
+            return vec![(None, traveller)];
+        }
+        let place: Place = (number, Arc::clone(&hop.interface));
+        let mut out = Vec::new();
+        let narrowed = |to: &IntervalSet, from: &IntervalSet| {
+            let piece = traveller.piece.clone().restrict(
+                Dim::Destination,
+                destination,
+                &Arc::new(to.clone()),
+                self.conditions,
+            )?;
+            let from = Arc::new(from.clone());
+            let piece = piece.restrict(Dim::Source, source, &from, self.conditions)?;
+            Some(traveller.with(piece))
+        };
+        let sources = traveller.piece.values(Dim::Source, source);
+        for (subnet, routers) in self.subnet_places(family, &left.clone(), None) {
+            let within = left.intersect(&subnet);
+            let crossed = routers
+                .iter()
+                .any(|r| traveller.crossings.iter().any(|c| c.device == r.0));
+            if within.is_empty() || crossed {
+                continue;
+            }
+            left = left.subtract(&within);
+            let mut rest = (*sources).clone();
+            for (set, by) in self
+                .exits(family)
+                .split_from(self, family, &routers, &sources)
+            {
+                let outside: Vec<Place> = by.into_iter().filter(|p| *p != place).collect();
+                let fresh = outside
+                    .iter()
+                    .all(|p| !traveller.crossings.iter().any(|c| c.device == p.0));
+                if outside.is_empty() || !fresh {
+                    continue;
+                }
+                rest = rest.subtract(&set);
+                if let Some(one) = narrowed(&within, &set) {
+                    out.extend(self.to_one_of(&outside, one));
+                }
+            }
+            if !rest.is_empty() {
+                out.extend(narrowed(&within, &rest).map(|t| (None, t)));
+            }
+        }
+        let stays = left.union(&values.intersect(&near));
+        if !stays.is_empty() {
+            out.extend(narrowed(&stays, &sources).map(|t| (None, t)));
+        }
+        out
+    }
+
     /// One way to each place, each under the assumption that it is the one
     /// where there are several; to hosts where there is none.
     fn to_one_of(&self, places: &[Place], traveller: Traveller) -> Vec<Onward> {
-        match places {
-            [] => vec![(None, traveller)],
-            [only] => vec![(Some(only.clone()), traveller)],
-            _ => {
-                let assumed = traveller.piece.assumed.clone();
-                self.alternatives(places, &assumed, |device, ingress, assumed| {
-                    let mut piece = traveller.piece.clone();
-                    piece.assumed = assumed.clone();
-                    Entry {
-                        device,
-                        ingress: Some(ingress),
-                        piece,
-                    }
-                })
-                .into_iter()
-                .filter_map(|entry| {
-                    let ingress = entry.ingress?;
-                    Some((Some((entry.device, ingress)), traveller.with(entry.piece)))
-                })
-                .collect()
-            }
+        if places.is_empty() {
+            return vec![(None, traveller)];
         }
+        self.alternatives(places, &traveller.piece)
+            .into_iter()
+            .filter_map(|entry| {
+                let next = (entry.device, entry.ingress?);
+                Some((Some(next), traveller.with(entry.piece)))
+            })
+            .collect()
     }
 }

@@ -5,8 +5,7 @@
 
 use super::device::{At, Inside, Query, Situation, Way, split_protocols};
 use super::journey::{Crossing, Disposition, Outcome, Traveller};
-use super::piece::{Field, Fields, Piece, Shift, field};
-use super::route_table::Hop;
+use super::piece::{Field, Fields, Passage, Piece, Shift, field};
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Product, Set};
 use fw_model::evaluate::Journey;
@@ -21,7 +20,7 @@ impl At<'_, '_> {
         &self,
         traveller: Traveller,
         crossing: &Crossing,
-        egress: Option<&Arc<str>>,
+        egress: Option<&Passage>,
         query: &Query<'_>,
         ended: &mut Vec<Outcome>,
     ) -> Vec<Traveller> {
@@ -185,7 +184,7 @@ impl At<'_, '_> {
         protocol: u8,
         (outer, inner): &(Fields, Fields),
         crossing: &Crossing,
-        egress: Option<&Arc<str>>,
+        egress: Option<&Passage>,
         query: &Query<'_>,
         ended: &mut Vec<Outcome>,
     ) -> Vec<Traveller> {
@@ -207,7 +206,11 @@ impl At<'_, '_> {
             untracked: false,
         };
         let situation = Situation {
-            ingress: crossing.egress.clone(),
+            // What the device itself sends came in by no interface.
+            ingress: match journey {
+                Journey::FromDevice => None,
+                Journey::Through | Journey::ToDevice => crossing.egress.clone(),
+            },
             egress: egress.cloned(),
             state: if !device.tracks_connections {
                 ConnectionState::New
@@ -231,11 +234,7 @@ impl At<'_, '_> {
         };
         let mut inside = Inside {
             traveller,
-            way: Way::Out(Hop {
-                interface: egress.cloned().unwrap_or_else(|| Arc::from("")),
-                gateway: None,
-                span: None,
-            }),
+            way: Way::Unrouted,
         };
         show(
             &mut inside,

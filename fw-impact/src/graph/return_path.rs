@@ -8,7 +8,7 @@
 
 use super::device::{Inside, Query, Situation, Way, split_protocols};
 use super::journey::{Crossing, Disposition, Outcome, Return, Traveller};
-use super::piece::{Fields, field};
+use super::piece::{Fields, Passage, field};
 use super::route_table::{Exit, Hop};
 use super::side::Side;
 use super::topology::Place;
@@ -24,7 +24,7 @@ struct Reply {
     traveller: Traveller,
     /// The device that it comes to, and by which interface.
     device: usize,
-    ingress: Option<Arc<str>>,
+    ingress: Option<Passage>,
     /// The crossings that it has passed, by position in the record.
     passed: Vec<usize>,
 }
@@ -119,7 +119,7 @@ impl Side<'_> {
         };
         for (mut traveller, hop) in self.way_back(&reply, number, &crossing, only) {
             let egress = match &hop {
-                Hopping::By(hop) => Some(Arc::clone(&hop.interface)),
+                Hopping::By(hop) => Some(Passage::Interface(Arc::clone(&hop.interface))),
                 Hopping::AsItCame => crossing.ingress.clone(),
                 Hopping::Into(span) => {
                     traveller.returns.push(Return {
@@ -168,8 +168,13 @@ impl Side<'_> {
                     }
                     // The hop that the routes tell is the segment of the
                     // client, or leads out of the snapshot.
-                    (Some(_), _) | (None, None) => self.come_back(next, query, ended),
-                    (None, Some(before)) => {
+                    (_, None) => self.come_back(next, query, ended),
+                    (Some(_), Some(_)) if hop.hop().is_some_and(|h| h.gateway.is_none()) => {
+                        self.come_back(next, query, ended);
+                    }
+                    // Routers outside carry it back as they carried the
+                    // packet that it answers.
+                    (_, Some(before)) => {
                         let last = next.traveller.crossings.get(before);
                         if let Some((device, ingress)) = last.map(|c| (c.device, c.egress.clone()))
                         {
@@ -194,7 +199,9 @@ impl Side<'_> {
         only: Option<usize>,
     ) -> Vec<(Traveller, Hopping)> {
         let traveller = &reply.traveller;
-        let Some(came) = &crossing.ingress else {
+        // Where nothing tells by which interface packets came in, nothing
+        // tells either whether replies leave by another one.
+        let Some(Passage::Interface(came)) = &crossing.ingress else {
             return vec![(traveller.clone(), Hopping::AsItCame)];
         };
         let Some(here) = self.devices.get(crossing.device) else {
@@ -202,7 +209,10 @@ impl Side<'_> {
         };
         let client = field(&crossing.original, Dim::Source);
         let values = traveller.piece.values(Dim::Source, client);
-        let back_by = reply.ingress.as_deref().unwrap_or(came);
+        let back_by = match &reply.ingress {
+            Some(Passage::Interface(name)) => name,
+            _ => came,
+        };
         let table = here.routes(Some(back_by), traveller.piece.family);
         let alone = only.is_some() || self.devices.len() == 1;
         let mut out = Vec::new();
@@ -280,10 +290,10 @@ impl Side<'_> {
         let place = (crossing.device, Arc::clone(&hop.interface));
         let next = network.next(self, crossing.device, hop);
         if let Some(before) = before {
-            let asked = (
-                before.device,
-                before.egress.clone().unwrap_or_else(|| Arc::from("")),
-            );
+            let Some(Passage::Interface(interface)) = &before.egress else {
+                return None;
+            };
+            let asked = (before.device, Arc::clone(interface));
             if next.contains(&asked) {
                 return Some(vec![asked]);
             }
@@ -342,7 +352,7 @@ impl Side<'_> {
             todo.push(Reply {
                 traveller,
                 device: *device,
-                ingress: Some(Arc::clone(ingress)),
+                ingress: Some(Passage::Interface(Arc::clone(ingress))),
                 passed: reply.passed.clone(),
             });
         }
@@ -439,7 +449,11 @@ impl Side<'_> {
         let marks = std::mem::take(&mut traveller.piece.marks);
         let family = traveller.piece.family;
         let to = field(fields, Dim::Destination);
-        let table = at.here.routes(stranger.ingress.as_deref(), family);
+        let came = match &stranger.ingress {
+            Some(Passage::Interface(name)) => Some(&**name),
+            _ => None,
+        };
+        let table = at.here.routes(came, family);
         let values = traveller.piece.values(Dim::Destination, to);
         let mut out = Vec::new();
         for (set, exit) in table.split(&values) {
@@ -475,7 +489,7 @@ impl Side<'_> {
             };
             for (mut part, hop) in self.one_of(part, &device.name, hops) {
                 let Hopping::By(hop) = hop else { continue };
-                record.egress = Some(Arc::clone(&hop.interface));
+                record.egress = Some(Passage::Interface(Arc::clone(&hop.interface)));
                 record.route = hop.span;
                 record.gateway = hop.gateway;
                 part.returns.push(record.clone());
@@ -483,7 +497,7 @@ impl Side<'_> {
                 part.piece.current = *fields;
                 let situation = Situation {
                     ingress: stranger.ingress.clone(),
-                    egress: Some(Arc::clone(&hop.interface)),
+                    egress: Some(Passage::Interface(Arc::clone(&hop.interface))),
                     state: if device.tracks_connections {
                         ConnectionState::of_unexpected_reply(stranger.protocol)
                     } else {
@@ -609,11 +623,7 @@ impl Side<'_> {
         };
         let mut inside = vec![Inside {
             traveller,
-            way: Way::Out(Hop {
-                interface: crossing.egress.clone().unwrap_or_else(|| Arc::from("")),
-                gateway: crossing.gateway,
-                span: crossing.route,
-            }),
+            way: Way::Unrouted,
         }];
         let pipeline = &at.here.device.pipeline;
         let decided = if crossing.local {
@@ -638,7 +648,7 @@ impl Side<'_> {
 /// A device that a reply meets as a packet of its own.
 struct Stranger {
     number: usize,
-    ingress: Option<Arc<str>>,
+    ingress: Option<Passage>,
     protocol: u8,
 }
 
