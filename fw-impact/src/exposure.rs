@@ -842,7 +842,7 @@ fn opaque_lines(
                     device: one.name.clone(),
                     text: format!(
                         "`{}` is not understood and may affect any traffic",
-                        line.key
+                        line.key.lines().next().unwrap_or("")
                     ),
                     file,
                     line: number,

@@ -31,6 +31,9 @@ pub struct DeviceChange {
     /// Permitted packets may be treated differently, or their replies judged
     /// differently.
     pub treatments: bool,
+    /// Routes differ, so that packets may be handed to another next router
+    /// even where they leave by the same interface.
+    pub routes: bool,
 }
 
 /// What differs between two sides, a device.
@@ -73,6 +76,7 @@ impl Locality {
                     treatments: treatments_differ(o, n)
                         || o.automatic_replies != n.automatic_replies
                         || o.tracks_connections != n.tracks_connections,
+                    routes: !same_routes(o, n),
                     gaps,
                 })
             })
@@ -105,7 +109,7 @@ impl Locality {
             let Some(change) = self.device(crossing.device) else {
                 return false;
             };
-            if change.everywhere || change.treatments {
+            if change.everywhere || change.treatments || change.routes {
                 return false;
             }
             let [v4, v6] = &change.seeds;
@@ -144,6 +148,14 @@ impl Locality {
             })
         })
     }
+}
+
+fn same_routes(old: &Device, new: &Device) -> bool {
+    let plain = |r: &fw_model::Route| (r.vrf.clone(), r.prefix, r.next.clone(), r.metric);
+    old.routes
+        .iter()
+        .map(plain)
+        .eq(new.routes.iter().map(plain))
 }
 
 /// True if permitted packets may be treated differently: a device's own list

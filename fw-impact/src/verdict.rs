@@ -258,7 +258,10 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     out.push(Reason {
                         side: name,
                         device: here.device.name.clone(),
-                        text: format!("`{}` is not understood and may affect this flow", line.key),
+                        text: format!(
+                            "`{}` is not understood and may affect this flow",
+                            line.key.lines().next().unwrap_or("")
+                        ),
                         file,
                         line: number,
                         start: Some(line.span.start),
