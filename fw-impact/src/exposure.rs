@@ -220,7 +220,9 @@ fn both(
         };
         let one = Arc::new(one);
         for other in crate::verdict::run(second, &entering, family, &entered, &assumed) {
-            if other.disposition == Disposition::Local {
+            if other.disposition == Disposition::Local
+                || (one.disposition.stays() && other.disposition.stays())
+            {
                 continue;
             }
             let product = other.piece.entered();

@@ -364,7 +364,7 @@ fn compare(
         && evaluation.local
         && evaluation.translated.destination == packet.destination
         && evaluation.disposition != fw_model::evaluate::Disposition::Denied;
-    if outcome.disposition == Disposition::Local
+    if outcome.disposition.stays()
         || local
         || outcome.disposition == Disposition::Exhausted
     {

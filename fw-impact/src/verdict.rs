@@ -171,7 +171,7 @@ impl<'s, 'a> Comparison<'s, 'a> {
                 let assumed = before.piece.assumed.clone();
                 let before = Arc::new(before);
                 if self.locality.unchanged(self.before, &before) {
-                    if before.disposition == Disposition::Local {
+                    if before.disposition.stays() {
                         out.some_stay = true;
                         continue;
                     }
@@ -186,9 +186,7 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     continue;
                 }
                 for after in run(self.after, flow, family, &entered, &assumed) {
-                    if before.disposition == Disposition::Local
-                        && after.disposition == Disposition::Local
-                    {
+                    if left_out(&before, &after) {
                         out.some_stay = true;
                         continue;
                     }
@@ -362,10 +360,25 @@ impl<'s, 'a> Comparison<'s, 'a> {
     }
 }
 
+/// True if packets are no transit traffic on either side: they stay on both,
+/// or end at the device on one side and go nowhere on the other.
+fn left_out(before: &Outcome, after: &Outcome) -> bool {
+    let nowhere = |one: &Outcome, other: &Outcome| {
+        one.disposition == Disposition::Own
+            && !other.disposition.passes()
+            && other.disposition != Disposition::Exhausted
+            && after.piece.assumed.is_empty()
+    };
+    (before.disposition.stays() && after.disposition.stays())
+        || nowhere(before, after)
+        || nowhere(after, before)
+}
+
 fn passes(outcome: &Outcome) -> Passes {
     match outcome.disposition {
         Disposition::Exhausted => None,
-        // Packets that need not cross a device arrive.
+        // Packets that need not cross a device arrive; those that end at one
+        // where they crossed it on the other side do not.
         Disposition::Permitted | Disposition::Local => Some(true),
         _ => Some(false),
     }
