@@ -123,6 +123,9 @@ pub struct Vdom<'t> {
     pub helpers: Vec<Helper<'t>>,
     /// `config firewall ssl-ssh-profile`.
     pub ssl_profiles: Vec<SslProfile<'t>>,
+    /// Other security profiles: section, name, a number that differs where
+    /// their settings differ.
+    pub profiles: Vec<(&'t str, &'t str, u32)>,
     /// An enabled DoS policy.
     pub dos: Option<Span>,
     /// A configured dynamic routing protocol.
@@ -543,8 +546,8 @@ pub struct Policy<'t> {
     pub identified: Identified<'t>,
     /// `ssl-ssh-profile`
     pub ssl_profile: Option<Feature<'t>>,
-    /// Security profiles.
-    pub profiles: Vec<Feature<'t>>,
+    /// Security profiles, with the sections that define them.
+    pub profiles: Vec<(Feature<'t>, &'static str)>,
     /// Shapers and DSCP.
     pub qos: Vec<Feature<'t>>,
     /// `logtraffic`

@@ -84,7 +84,7 @@ impl<'c, 't> Lowering<'c, 't> {
             diagnostics: Vec::new(),
             names: FxHashMap::default(),
             addresses: Addresses::new(vdom),
-            services: Services::new(vdom),
+            services: Services::new(vdom, config.version),
             zones: FxHashMap::default(),
             vips: nat::Vips::new(vdom),
             schedules: vdom

@@ -179,6 +179,13 @@ fn sections<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, vdom: &mut Vdom<'
                     span: *span,
                 });
             }
+        } else if policy::PROFILES.iter().any(|(_, section)| *section == path) {
+            // What a profile blocks is not modeled; that it changed is.
+            reader.known(section);
+            vdom.profiles.extend(section.entries().map(|entry| {
+                let number = fingerprint(&entry.text_without(inert::PLAIN));
+                (path, entry.name.as_ref(), number)
+            }));
         } else if let Some(reason) = inert::section(path) {
             reader.inert(section, reason);
         } else if section.is_empty() {
@@ -188,6 +195,13 @@ fn sections<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, vdom: &mut Vdom<'
             vdom.unknown.push(unknown);
         }
     }
+}
+
+/// A number that differs where texts differ (FNV-1a).
+fn fingerprint(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
 }
 
 /// Marks the lines of a section whose entries carry their own unknowns; what

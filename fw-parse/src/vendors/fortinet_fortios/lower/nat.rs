@@ -215,6 +215,8 @@ impl<'t> Lowering<'_, 't> {
             )),
         };
         let service = match vip.ports {
+            // Which ports it forwards may be just what is not understood.
+            _ if !vip.unknown.is_empty() => MatchExpr::Always,
             None if vip.services.is_empty() => MatchExpr::Always,
             None => self.services.union(&vip.services, span).expr(),
             Some((1, _, _)) => MatchExpr::service(ServiceSet::protocol(1)),
@@ -288,7 +290,10 @@ impl<'t> Lowering<'_, 't> {
                 out.destination = Some(pool(AddressSet::any4()));
             }
         }
-        if let Some((protocol, (from, _), (to, last))) = vip.ports
+        if !vip.unknown.is_empty() && vip.ports.is_some() {
+            let any = IntervalSet::range(0, u16::MAX.into());
+            out.destination_port = Some(PortTranslation::Pool(any));
+        } else if let Some((protocol, (from, _), (to, last))) = vip.ports
             && protocol != 1
             && out.destination_port.is_none()
         {

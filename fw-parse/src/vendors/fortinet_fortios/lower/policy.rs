@@ -5,7 +5,7 @@ use super::{Lowering, filter, stage};
 use crate::vendors::fortinet_fortios::ast::{Policy, PolicyAction};
 use fw_model::filter::Action;
 use fw_model::match_expr::{Condition, ConditionKind, Dimension, MatchExpr};
-use fw_model::treatment::Treatment;
+use fw_model::treatment::{Treatment, TreatmentKind};
 use fw_model::{AddressSet, Diagnostic, Effect, Family, Rule, Severity, StageKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -231,7 +231,7 @@ impl<'c, 't> Lowering<'c, 't> {
             ));
             part.match_expr = MatchExpr::all([rule.match_expr.clone(), service.expr]);
             part.treatments
-                .retain(|t| t.kind != fw_model::TreatmentKind::SessionTimeout);
+                .retain(|t| t.kind != TreatmentKind::SessionTimeout);
             part.treatments.push(super::treatment::timeout(time, span));
             out.push(part);
         }
@@ -391,6 +391,13 @@ impl<'c, 't> Lowering<'c, 't> {
     fn policy_treatments(&mut self, policy: &Policy<'t>) -> Vec<Treatment> {
         let mut out = self.inspection(policy);
         out.extend(self.nat_mode(policy));
+        if !policy.identified.applications.is_empty() {
+            out.push(Treatment {
+                kind: TreatmentKind::Application,
+                value: policy.identified.applications.join(" "),
+                span: policy.identified.span,
+            });
+        }
         if let Some((time, span)) = policy.ttl {
             out.push(super::treatment::timeout(time, span));
         }

@@ -145,8 +145,16 @@ impl<'t> Lowering<'_, 't> {
                 ),
             }
         }
-        for profile in &policy.profiles {
-            let value = format!("{} {}", profile.setting, profile.value);
+        for (profile, section) in &policy.profiles {
+            let defined = self
+                .vdom
+                .profiles
+                .iter()
+                .find(|(path, name, _)| path == section && profile.value == *name)
+                .map_or_else(String::new, |(_, _, number)| {
+                    format!(" (settings {number:08x})")
+                });
+            let value = format!("{} {}{defined}", profile.setting, profile.value);
             treat(TreatmentKind::SecurityProfile, value, profile.span);
         }
         for shaper in &policy.qos {

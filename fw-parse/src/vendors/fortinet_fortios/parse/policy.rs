@@ -9,38 +9,40 @@ use crate::vendors::fortinet_fortios::inert::listed;
 use crate::vendors::fortinet_fortios::read::{Reader, instant, ports};
 use crate::vendors::fortinet_fortios::table::{Entry, Section};
 
-/// Security profiles that a policy may name.
-const PROFILES: [&str; 30] = [
-    "av-profile",
-    "webfilter-profile",
-    "dnsfilter-profile",
-    "emailfilter-profile",
-    "spamfilter-profile",
-    "dlp-sensor",
-    "dlp-profile",
-    "file-filter-profile",
-    "ips-sensor",
-    "application-list",
-    "voip-profile",
-    "ips-voip-filter",
-    "sctp-filter-profile",
-    "diameter-filter-profile",
-    "icap-profile",
-    "waf-profile",
-    "cifs-profile",
-    "ssh-filter-profile",
-    "videofilter-profile",
-    "virtual-patch-profile",
-    "casb-profile",
-    "profile-group",
-    "casi-profile",
-    "gtp-profile",
-    "pfcp-profile",
-    "mms-profile",
-    "webproxy-forward-server",
-    "ips-dos-profile",
-    "telemetry-profile",
-    "isolator-profile",
+/// Security profiles that a policy may name, with the sections that define
+/// them.
+#[rustfmt::skip]
+pub(super) const PROFILES: [(&str, &str); 30] = [
+    ("av-profile", "antivirus profile"),
+    ("webfilter-profile", "webfilter profile"),
+    ("dnsfilter-profile", "dnsfilter profile"),
+    ("emailfilter-profile", "emailfilter profile"),
+    ("spamfilter-profile", "spamfilter profile"),
+    ("dlp-sensor", "dlp sensor"),
+    ("dlp-profile", "dlp profile"),
+    ("file-filter-profile", "file-filter profile"),
+    ("ips-sensor", "ips sensor"),
+    ("application-list", "application list"),
+    ("voip-profile", "voip profile"),
+    ("ips-voip-filter", "voip profile"),
+    ("sctp-filter-profile", "sctp-filter profile"),
+    ("diameter-filter-profile", "diameter-filter profile"),
+    ("icap-profile", "icap profile"),
+    ("waf-profile", "waf profile"),
+    ("cifs-profile", "cifs profile"),
+    ("ssh-filter-profile", "ssh-filter profile"),
+    ("videofilter-profile", "videofilter profile"),
+    ("virtual-patch-profile", "virtual-patch profile"),
+    ("casb-profile", "casb profile"),
+    ("profile-group", "firewall profile-group"),
+    ("casi-profile", "casi profile"),
+    ("gtp-profile", "firewall gtp"),
+    ("pfcp-profile", "firewall pfcp"),
+    ("mms-profile", "firewall mms-profile"),
+    ("webproxy-forward-server", "web-proxy forward-server"),
+    ("ips-dos-profile", "ips dos-profile"),
+    ("telemetry-profile", "telemetry-controller profile"),
+    ("isolator-profile", "web-proxy isolator-server"),
 ];
 
 const QOS: [&str; 9] = [
@@ -260,7 +262,7 @@ fn policy<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, path: &str) -> Opti
         ssl_profile: feature(entry, "ssl-ssh-profile").filter(|_| inspects),
         profiles: PROFILES
             .iter()
-            .filter_map(|p| feature(entry, p))
+            .filter_map(|&(setting, section)| Some((feature(entry, setting)?, section)))
             .filter(|_| inspects)
             .collect(),
         qos: QOS
