@@ -22,7 +22,7 @@ const COMMANDS: usize = 1024;
 pub enum Verb {
     /// Replaces the value (`set`, `select`).
     Set,
-    /// Back to the default.
+    /// Back to the default (`unset`, `clear`).
     Unset,
     /// Adds values.
     Append,
@@ -441,9 +441,9 @@ pub fn read<'a>(lexer: Lexer<'a>) -> File<'a> {
                     stray(&mut file, &mut stack, &statement);
                 }
             }
-            "set" | "select" | "unset" | "append" | "unselect" if count > 1 => {
+            "set" | "select" | "unset" | "clear" | "append" | "unselect" if count > 1 => {
                 let verb = match verb.as_str() {
-                    "unset" => Verb::Unset,
+                    "unset" | "clear" => Verb::Unset,
                     "append" => Verb::Append,
                     "unselect" => Verb::Unselect,
                     _ => Verb::Set,

@@ -61,6 +61,9 @@ impl<'t> Lowering<'_, 't> {
                 }
             }
         }
+        if !vdom.has_interfaces {
+            self.mentioned_interfaces();
+        }
         for zone in &vdom.zones {
             let names: Vec<String> = zone.interfaces.iter().map(|i| (*i).to_owned()).collect();
             self.zones.insert(zone.name, names.clone());
@@ -78,6 +81,50 @@ impl<'t> Lowering<'_, 't> {
             let stage = stage("interface settings", StageKind::Policy, id);
             self.device.pipeline.input.push(stage.clone());
             self.device.pipeline.forward.push(stage);
+        }
+    }
+
+    /// The interfaces of a file that does not list them: those that policies,
+    /// zones and routes name.
+    fn mentioned_interfaces(&mut self) {
+        let vdom = self.vdom;
+        let mut names: Vec<&str> = Vec::new();
+        let lists = [
+            &vdom.policies,
+            &vdom.policies6,
+            &vdom.consolidated,
+            &vdom.security_policies,
+            &vdom.multicast_policies,
+            &vdom.local_in,
+            &vdom.acls,
+        ];
+        for policy in lists.into_iter().flatten() {
+            let ends = [&policy.srcintf, &policy.dstintf];
+            names.extend(ends.into_iter().flatten().flatten().copied());
+        }
+        for entry in &vdom.central_snat {
+            names.extend(entry.srcintf.iter().chain(&entry.dstintf).copied());
+        }
+        for zone in &vdom.zones {
+            names.extend(&zone.interfaces);
+        }
+        names.extend(vdom.routes.iter().filter_map(|r| r.device));
+        for route in &vdom.policy_routes {
+            names.extend(route.input.iter().copied().chain(route.output));
+        }
+        for vip in &vdom.vips {
+            names.push(vip.interface);
+            names.extend(&vip.interface_filter);
+        }
+        names.retain(|n| *n != "any" && !vdom.zones.iter().any(|z| z.name == *n));
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            self.device.interfaces.push(Interface {
+                name: name.to_owned(),
+                enabled: true,
+                ..Interface::default()
+            });
         }
     }
 

@@ -84,7 +84,7 @@ impl<'t> Lowering<'_, 't> {
             rule.id = Some(route.id.to_owned());
             list.rules.push(rule);
         }
-        for route in vdom.routes.iter().filter(|r| !r.blackhole) {
+        for route in &vdom.routes {
             list.rules.extend(self.route_by_name(route));
         }
         if list.rules.is_empty() {
@@ -100,7 +100,7 @@ impl<'t> Lowering<'_, 't> {
     /// A static route to an internet service or to a name whose addresses
     /// the configuration does not hold. The device looks it up before the
     /// routing table, as it does policy routes.
-    /// <https://docs.fortinet.com/document/fortigate/7.4.0/administration-guide/190127/routing-concepts>
+    /// <https://community.fortinet.com/t5/FortiGate/Troubleshooting-Tip-Understanding-Route-Prioritization-in/ta-p/394111>
     fn route_by_name(&mut self, route: &Route<'t>) -> Vec<Rule> {
         let span = Some(route.span);
         let book = if route.v6 { Book::V6 } else { Book::V4 };
@@ -119,6 +119,15 @@ impl<'t> Lowering<'_, 't> {
                 .expr(Dimension::Destination),
             _ => return Vec::new(),
         };
+        if route.blackhole || (route.device.is_none() && route.zones.is_empty()) {
+            self.assume(
+                "route-destination-unknown",
+                "the destinations of a static route are not in the configuration; the route is left out",
+                span,
+                true,
+            );
+            return Vec::new();
+        }
         let mut ways: Vec<String> = route.device.iter().map(|d| (*d).to_owned()).collect();
         if ways.is_empty() {
             let zones = route.zones.iter().filter_map(|zone| self.zones.get(zone));

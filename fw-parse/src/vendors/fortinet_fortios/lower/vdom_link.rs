@@ -51,14 +51,16 @@ fn peer<'t>(
 }
 
 /// `vdom-link` `X` makes the interfaces `X0` and `X1`; network processors
-/// have pairs `npuN_vlink0` and `npuN_vlink1`.
-/// <https://docs.fortinet.com/document/fortigate/7.4.0/administration-guide/335646/inter-vdom-routing>
+/// have pairs `npuN_vlink0` and `npuN_vlink1`, in old releases with a hyphen.
+/// <https://docs.fortinet.com/document/fortigate/6.4.6/administration-guide/335646/inter-vdom-routing>,
+/// <https://community.fortinet.com/t5/FortiGate/Technical-Tip-Difference-and-understanding-between-NPU-Vdom-link/ta-p/212709>
 fn other_end(config: &Config<'_>, name: &str, known: bool) -> Option<String> {
     let (stem, other) = match (name.strip_suffix('0'), name.strip_suffix('1')) {
         (Some(stem), _) => (stem, '1'),
         (_, Some(stem)) => (stem, '0'),
         _ => return None,
     };
-    let of_processor = stem.starts_with("npu") && stem.ends_with("_vlink");
+    let of_processor =
+        stem.starts_with("npu") && (stem.ends_with("_vlink") || stem.ends_with("-vlink"));
     (known || of_processor || config.vdom_links.contains(&stem)).then(|| format!("{stem}{other}"))
 }

@@ -176,7 +176,7 @@ fn interface<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Interface<'t>
 }
 
 /// The distance of a default route that DHCP or PPPoE gives, unless set.
-/// <https://docs.fortinet.com/document/fortigate/7.4.0/cli-reference/39620/config-system-interface>
+/// <https://docs.fortinet.com/document/fortigate/7.4.1/administration-guide/139692/routing-concepts>
 const LEARNED_DISTANCE: u64 = 5;
 
 /// An address with its mask; an unspecified one stands for "none".
