@@ -8,6 +8,14 @@ use fw_model::{AddressSet, DefinitionId, Rule, Span, StageKind};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// Addresses of a virtual address or a pool.
+struct Outer {
+    name: String,
+    range: (IpAddr, IpAddr),
+    span: Span,
+    uses: Vec<DefinitionId>,
+}
+
 impl Lowering<'_, '_> {
     /// Packets to the outer address of a virtual address or to a pool end at
     /// the device where no virtual address translates them, whether a policy
@@ -29,19 +37,27 @@ impl Lowering<'_, '_> {
                 }))
             }
         };
-        let mut ranges: Vec<(String, (IpAddr, IpAddr), Span, Vec<DefinitionId>)> = Vec::new();
+        let mut ranges: Vec<Outer> = Vec::new();
         for vip in vdom.vips.iter().filter(|v| v.enabled && v.answers) {
             if let Some(range) = vip.external.filter(|r| !r.0.is_unspecified())
                 && vip.external_objects.is_empty()
             {
-                let name = format!("outer address of {}", vip.name);
-                ranges.push((name, range, vip.span, self.uses("vip", &[vip.name])));
+                ranges.push(Outer {
+                    name: format!("outer address of {}", vip.name),
+                    range,
+                    span: vip.span,
+                    uses: self.uses("vip", &[vip.name]),
+                });
             }
         }
         for pool in vdom.pools.iter().filter(|p| p.answers) {
             if let Some(range) = pool.range {
-                let name = format!("addresses of pool {}", pool.name);
-                ranges.push((name, range, pool.span, self.uses("ippool", &[pool.name])));
+                ranges.push(Outer {
+                    name: format!("addresses of pool {}", pool.name),
+                    range,
+                    span: pool.span,
+                    uses: self.uses("ippool", &[pool.name]),
+                });
             }
         }
         let own = self.device.own_addresses();
@@ -50,15 +66,16 @@ impl Lowering<'_, '_> {
             None => MatchExpr::Always,
         };
         let mut list = filter("addresses of NAT", "no address of NAT", Action::Permit);
-        for (name, (low, high), span, uses) in ranges {
+        for outer in ranges {
+            let (low, high) = outer.range;
             let set = AddressSet::range(low, high).subtract(&own);
             if set.is_empty() {
                 continue;
             }
             let match_expr = MatchExpr::all([MatchExpr::destination(set), untranslated.clone()]);
-            let mut rule = Rule::new(name.clone(), match_expr, action.clone()).at(span);
-            rule.id = Some(name);
-            rule.uses = uses;
+            let mut rule = Rule::new(outer.name.clone(), match_expr, action.clone()).at(outer.span);
+            rule.id = Some(outer.name);
+            rule.uses = outer.uses;
             list.rules.push(rule);
         }
         if list.rules.is_empty() {
