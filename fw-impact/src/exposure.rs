@@ -217,7 +217,9 @@ fn both(
         };
         let one = Arc::new(one);
         for other in run(second, &entering, family, &entered, &assumed) {
-            if other.disposition == Disposition::Local {
+            if other.disposition == Disposition::Local
+                || (one.disposition.stays() && other.disposition.stays())
+            {
                 continue;
             }
             let product = other.piece.entered();
@@ -570,7 +572,7 @@ fn opaque_lines(
                     device: one.name.clone(),
                     text: format!(
                         "`{}` is not understood and may affect any traffic",
-                        line.key
+                        line.key.lines().next().unwrap_or("")
                     ),
                     file,
                     line: number,

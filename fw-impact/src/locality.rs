@@ -13,7 +13,7 @@ use crate::packet_set::Product;
 use crate::packet_set::product::Dim;
 use crate::seed::{Seed, seeds};
 use fw_model::service::{PORT_MAX, SERVICE_MAX};
-use fw_model::{Device, Family, IntervalSet, NextHop, TreatmentRule};
+use fw_model::{Device, Family, IntervalSet, TreatmentRule};
 use std::sync::Arc;
 
 /// What differs between two versions of a device.
@@ -29,9 +29,12 @@ pub struct DeviceChange {
     /// What rules without a partner may match: before, after; for IPv4 and
     /// IPv6.
     pub seeds: [[Vec<Seed>; 2]; 2],
-    /// Permitted packets may be treated or routed differently, or their replies
-    /// judged differently.
+    /// Permitted packets may be treated differently, or their replies judged
+    /// differently.
     pub treatments: bool,
+    /// Routes differ, so that packets may be handed to another next router
+    /// even where they leave by the same interface.
+    pub routes: bool,
 }
 
 /// What differs between two sides, a device.
@@ -72,9 +75,9 @@ impl Locality {
                     seeds: [Family::V4, Family::V6]
                         .map(|family| seeds(before, family, old, new, &gaps)),
                     treatments: treatments_differ(o, n)
-                        || routes_differ(o, n)
                         || o.automatic_replies != n.automatic_replies
                         || o.tracks_connections != n.tracks_connections,
+                    routes: !same_routes(o, n),
                     gaps,
                 })
             })
@@ -107,7 +110,7 @@ impl Locality {
             let Some(change) = self.device(crossing.device) else {
                 return false;
             };
-            if change.everywhere || change.treatments {
+            if change.everywhere || change.treatments || change.routes {
                 return false;
             }
             let [v4, v6] = &change.seeds;
@@ -167,16 +170,12 @@ impl Locality {
     }
 }
 
-/// True if packets may be sent to other gateways, though perhaps by the same
-/// interfaces.
-fn routes_differ(old: &Device, new: &Device) -> bool {
-    let plain = |device: &Device| -> Vec<(String, ipnet::IpNet, NextHop, u32)> {
-        let routes = device.routes.iter();
-        routes
-            .map(|r| (r.vrf.clone(), r.prefix, r.next.clone(), r.metric))
-            .collect()
-    };
-    plain(old) != plain(new)
+fn same_routes(old: &Device, new: &Device) -> bool {
+    let plain = |r: &fw_model::Route| (r.vrf.clone(), r.prefix, r.next.clone(), r.metric);
+    old.routes
+        .iter()
+        .map(plain)
+        .eq(new.routes.iter().map(plain))
 }
 
 /// True if permitted packets may be treated differently: a device's own list

@@ -422,10 +422,7 @@ fn compare(
         && evaluation.local
         && evaluation.translated.destination == packet.destination
         && evaluation.disposition != fw_model::evaluate::Disposition::Denied;
-    if outcome.disposition == Disposition::Local
-        || local
-        || outcome.disposition == Disposition::Exhausted
-    {
+    if outcome.disposition.stays() || local || outcome.disposition == Disposition::Exhausted {
         return Ok(());
     }
     let forward = evaluation.disposition == fw_model::evaluate::Disposition::Permitted;

@@ -177,7 +177,7 @@ impl<'s, 'a> Comparison<'s, 'a> {
                 let assumed = before.piece.assumed.clone();
                 let before = Arc::new(before);
                 if self.locality.unchanged(self.before, &before) {
-                    if before.disposition == Disposition::Local {
+                    if before.disposition.stays() {
                         out.some_stay = true;
                         continue;
                     }
@@ -192,9 +192,7 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     continue;
                 }
                 for after in run(self.after, flow, family, &entered, &assumed) {
-                    if before.disposition == Disposition::Local
-                        && after.disposition == Disposition::Local
-                    {
+                    if left_out(&before, &after) {
                         out.some_stay = true;
                         continue;
                     }
@@ -264,7 +262,10 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     out.push(Reason {
                         side: name,
                         device: here.device.name.clone(),
-                        text: format!("`{}` is not understood and may affect this flow", line.key),
+                        text: format!(
+                            "`{}` is not understood and may affect this flow",
+                            line.key.lines().next().unwrap_or("")
+                        ),
                         file,
                         line: number,
                         start: Some(line.span.start),
@@ -365,10 +366,25 @@ impl<'s, 'a> Comparison<'s, 'a> {
     }
 }
 
+/// True if packets are no transit traffic on either side: they stay on both,
+/// or end at the device on one side and go nowhere on the other.
+fn left_out(before: &Outcome, after: &Outcome) -> bool {
+    let nowhere = |one: &Outcome, other: &Outcome| {
+        one.disposition == Disposition::Own
+            && !other.disposition.passes()
+            && other.disposition != Disposition::Exhausted
+            && after.piece.assumed.is_empty()
+    };
+    (before.disposition.stays() && after.disposition.stays())
+        || nowhere(before, after)
+        || nowhere(after, before)
+}
+
 fn passes(outcome: &Outcome) -> Passes {
     match outcome.disposition {
         Disposition::Exhausted => None,
-        // Packets that need not cross a device arrive.
+        // Packets that need not cross a device arrive; those that end at one
+        // where they crossed it on the other side do not.
         Disposition::Permitted | Disposition::Local => Some(true),
         _ => Some(false),
     }

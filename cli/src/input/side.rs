@@ -402,6 +402,7 @@ impl Loaded {
             .map(|((a, i), (b, j))| ((real(a), i.clone()), (real(b), j.clone())))
             .collect();
         self.snapshot.devices.sort_by(|a, b| a.name.cmp(&b.name));
+        self.snapshot.link_devices(&[]);
         self.snapshot.resolve(&self.names);
     }
 
@@ -458,6 +459,7 @@ impl Loaded {
             }
         }
         snapshot.devices.sort_by(|a, b| a.name.cmp(&b.name));
+        snapshot.link_devices(&self.snapshot.devices);
         Some(snapshot)
     }
 }

@@ -261,6 +261,7 @@ impl Side<'_> {
                     let outside: Vec<(usize, Arc<str>)> = hops
                         .iter()
                         .filter(|h| !self.owned(h.gateway, number))
+                        .filter(|h| !self.linked(number, &h.interface))
                         .map(|h| (number, Arc::clone(&h.interface)))
                         .collect();
                     if outside.is_empty() {
@@ -276,6 +277,20 @@ impl Side<'_> {
             out.extend(self.alternatives(&places, &enter(&set)));
         }
         out
+    }
+
+    /// True if an interface is one end of a link, so that no hosts live
+    /// behind it but those of the other device.
+    fn linked(&self, number: usize, interface: &str) -> bool {
+        let Some(here) = self.devices.get(number) else {
+            return false;
+        };
+        let here = (here.device.name.as_str(), interface);
+        self.snapshot.links.iter().any(|(a, b)| {
+            [a, b]
+                .iter()
+                .any(|end| (end.0.as_str(), end.1.as_str()) == here)
+        })
     }
 
     /// True if a gateway is an address of another device of the snapshot.
