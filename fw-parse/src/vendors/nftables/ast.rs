@@ -41,8 +41,8 @@ pub enum Command {
     FlushSet(TableName, String),
     /// `add element`
     AddElements(TableName, String, Vec<Element>, Place),
-    /// `delete element`
-    DeleteElements(TableName, String, Vec<Element>, Place),
+    /// `delete element`, and `destroy element`, which may be of none (false).
+    DeleteElements(TableName, String, Vec<Element>, bool, Place),
     /// A named limit, quota, counter, helper, flowtable...
     AddObject(TableName, NamedObject),
     /// Text that is not understood and may be anything.
@@ -349,6 +349,8 @@ pub struct SetBlock {
     pub dynamic: bool,
     /// `flags timeout` or a timeout: its members leave.
     pub timeout: bool,
+    /// `auto-merge`: overlapping intervals become one.
+    pub auto_merge: bool,
     /// The elements.
     pub elements: Vec<Element>,
     /// An attribute of it is not understood.

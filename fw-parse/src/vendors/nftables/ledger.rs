@@ -71,7 +71,7 @@ pub fn commands(ledger: &mut Ledger, commands: &[Command]) {
             }
             Command::AddTable(_, _, place)
             | Command::AddElements(_, _, _, place)
-            | Command::DeleteElements(_, _, _, place)
+            | Command::DeleteElements(_, _, _, _, place)
             | Command::DeleteRule(_, _, _, place) => ledger.modeled(place.span.line),
             _ => {}
         }

@@ -3,6 +3,7 @@
 
 mod ast;
 mod detect;
+mod elements;
 mod json;
 mod ledger;
 mod lex;

@@ -142,7 +142,7 @@ fn command(c: &mut Cursor<'_>, out: &mut Vec<Command>, marks: &mut Marks) -> Opt
             let elements = elements(c)?;
             let place = c.place_since(from);
             out.push(if matches!(verb, "delete" | "destroy") {
-                Command::DeleteElements(table, name, elements, place)
+                Command::DeleteElements(table, name, elements, verb == "delete", place)
             } else {
                 Command::AddElements(table, name, elements, place)
             });
@@ -511,6 +511,7 @@ fn set_block(c: &mut Cursor<'_>, name: String, map: bool, from: usize) -> Option
         map,
         dynamic: false,
         timeout: false,
+        auto_merge: false,
         elements: Vec::new(),
         unknown: None,
         defines: Vec::new(),
@@ -574,7 +575,7 @@ fn set_attribute(c: &mut Cursor<'_>, block: &mut SetBlock) -> Option<()> {
         "gc-interval" | "size" | "policy" => {
             c.word()?;
         }
-        "auto-merge" => {}
+        "auto-merge" => block.auto_merge = true,
         "comment" => {
             c.name()?;
         }
