@@ -1,7 +1,7 @@
 //! A ruleset in nft's own words. Both readers, text and JSON, make this; text
 //! and JSON of one ruleset make the same one, up to positions.
 
-use fw_model::Span;
+use fw_model::{SourceId, Span};
 
 /// Where something stands: its first line with columns, and its last line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,6 +10,13 @@ pub struct Place {
     pub span: Span,
     /// The last line.
     pub last_line: u32,
+}
+
+impl Place {
+    /// Its lines.
+    pub fn lines(self) -> impl Iterator<Item = (SourceId, u32)> {
+        (self.span.line..=self.last_line).map(move |line| (self.span.source, line))
+    }
 }
 
 /// What a command works on, in the order of the file.
