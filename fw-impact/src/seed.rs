@@ -101,6 +101,7 @@ fn matched(
         source_moved: false,
         destination_moved: false,
         moved: false,
+        original: None,
     };
     let mut translator = Translator {
         device: here.device,

@@ -502,7 +502,9 @@ impl At<'_, '_> {
                     next.push(one);
                     continue;
                 }
-                self.stage(&one, stage, &name, situation, query, &mut next, ended);
+                for part in self.by_original(one, stage, situation) {
+                    self.stage(&part, stage, &name, situation, query, &mut next, ended);
+                }
             }
             here = next;
         }
@@ -614,7 +616,48 @@ impl At<'_, '_> {
             source_moved: moved(&piece.original, &piece.current, SOURCE),
             destination_moved: moved(&piece.original, &piece.current, DESTINATION),
             moved: !situation.reply && *fields != piece.original,
+            original: (!situation.reply
+                && *fields != piece.original
+                && !self.here.originals(piece.family).is_empty())
+            .then(|| Arc::new(piece.product(&piece.original))),
         }
+    }
+
+    /// Splits packets that a stage does not see as they entered, so that each
+    /// question of its rules about that has one answer for all of a part.
+    fn by_original(&self, inside: Inside, stage: &Stage, situation: &Situation) -> Vec<Inside> {
+        let piece = &inside.traveller.piece;
+        let asked = self.here.originals(piece.family);
+        if asked.is_empty() || situation.reply || seen(piece, stage.view) == piece.original {
+            return vec![inside];
+        }
+        let mut out = vec![inside];
+        for (dim, set) in asked {
+            let mut next = Vec::with_capacity(out.len());
+            for one in out {
+                let piece = &one.traveller.piece;
+                let entered = field(&piece.original, *dim);
+                let values = piece.values(*dim, entered);
+                if !values.meets(set) || set.covers(&values) {
+                    next.push(one);
+                    continue;
+                }
+                for part in [values.intersect(set), values.subtract(set)] {
+                    let part = piece.clone().restrict(
+                        *dim,
+                        entered,
+                        &Arc::new(part),
+                        self.side.conditions,
+                    );
+                    next.extend(part.map(|piece| Inside {
+                        traveller: one.traveller.with(piece),
+                        way: one.way.clone(),
+                    }));
+                }
+            }
+            out = next;
+        }
+        out
     }
 
     fn translate(

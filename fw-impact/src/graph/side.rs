@@ -3,6 +3,8 @@
 use super::route_table::{RouteTable, own_addresses, route_table};
 use crate::packet_set::compile::{Asks, Compiled, Context};
 use crate::packet_set::condition::Interfaces;
+use crate::packet_set::original;
+use crate::packet_set::product::Dim;
 use crate::packet_set::term::SetPool;
 use crate::packet_set::{ConditionTable, Set};
 use fw_model::match_expr::CivilMinute;
@@ -35,6 +37,7 @@ pub struct DeviceSide<'a> {
     tables: Mutex<FxHashMap<(String, Family), Arc<RouteTable>>>,
     own: [Set; 2],
     interfaces: OnceLock<Numbered>,
+    originals: OnceLock<[Vec<(Dim, Set)>; 2]>,
 }
 
 /// The interfaces of a device by number, and which of them transit traffic
@@ -122,6 +125,7 @@ impl<'a> DeviceSide<'a> {
             tables: Mutex::default(),
             own: [Family::V4, Family::V6].map(|f| Arc::new(own_addresses(device, f))),
             interfaces: OnceLock::new(),
+            originals: OnceLock::new(),
         }
     }
 
@@ -152,6 +156,18 @@ impl<'a> DeviceSide<'a> {
             ))
         };
         Some(Arc::clone(lock().entry(key).or_insert(compiled)))
+    }
+
+    /// The sets that rules ask packets for as they entered.
+    #[must_use]
+    pub fn originals(&self, family: Family) -> &[(Dim, Set)] {
+        let [v4, v6] = self
+            .originals
+            .get_or_init(|| [Family::V4, Family::V6].map(|f| original::asked(self.device, f)));
+        match family {
+            Family::V4 => v4,
+            Family::V6 => v6,
+        }
     }
 
     /// The routing table of a VRF.

@@ -2,7 +2,7 @@
 
 use super::condition::{Clause, ConditionTable, Interfaces};
 use super::index::RangeIndex;
-use super::product::{DIMS, INTERFACE_MAX, REGION_SETS, Region, Set};
+use super::product::{DIMS, INTERFACE_MAX, Product, REGION_SETS, Region, Set};
 use super::term::{MarkTest, Reading, SetPool, Translator};
 use fw_model::match_expr::CivilMinute;
 use fw_model::packet::ConnectionState;
@@ -53,6 +53,10 @@ pub struct Context {
     pub destination_moved: bool,
     /// The packets as this stage sees them are not as they entered.
     pub moved: bool,
+    /// The packets as they entered, if this stage sees them otherwise and
+    /// rules ask for it. Each of these questions has one answer for all of
+    /// them.
+    pub original: Option<Arc<Product>>,
 }
 
 /// Which parts of a [`Context`] the rules of a filter ask for. The others are
@@ -64,6 +68,7 @@ pub struct Asks {
     translated: bool,
     identity: bool,
     moved: bool,
+    original: bool,
 }
 
 impl Asks {
@@ -80,9 +85,11 @@ impl Asks {
                     asks.identity = true;
                     asks.moved = true;
                 }
-                MatchExpr::Original(_) | MatchExpr::Opaque(_) | MatchExpr::Local(_) => {
+                MatchExpr::Original(_) => {
                     asks.moved = true;
+                    asks.original = true;
                 }
+                MatchExpr::Opaque(_) | MatchExpr::Local(_) => asks.moved = true,
                 _ => {}
             });
         }
@@ -114,6 +121,9 @@ impl Asks {
         }
         if !self.moved {
             out.moved = false;
+        }
+        if !self.original {
+            out.original = None;
         }
         out
     }

@@ -2,6 +2,7 @@
 
 use super::compile::{Context, Via};
 use super::condition::{Clause, ConditionTable, End, Interfaces};
+use super::original;
 use super::product::{DIMS, Dim, REGION_SETS, Set};
 use fw_model::evaluate::open_condition;
 use fw_model::match_expr::MarkRegister;
@@ -204,9 +205,18 @@ impl Translator<'_> {
                 ..Term::default()
             }),
             (MatchExpr::Original(part), _) => {
-                if self.context.moved {
-                    // The part asks for fields that this stage's product does
-                    // not hold: carried as a condition, so undecided.
+                let answer = self
+                    .context
+                    .original
+                    .as_ref()
+                    .and_then(|entered| original::answer(part, entered, self.context.family));
+                if let Some(answer) = answer {
+                    if answer != negated {
+                        out.push(Term::default());
+                    }
+                } else if self.context.moved {
+                    // The part asks for more than the fields as they entered:
+                    // carried as a condition, so undecided.
                     let condition = Arc::new(Condition {
                         key: format!("original {part:?}"),
                         kind: ConditionKind::Environment,
