@@ -12,7 +12,7 @@ use crate::packet_set::minimize::minimize;
 use crate::packet_set::product::{DIMS, Dim, subtract_all};
 use crate::packet_set::term::{Reading, SetPool, Translator};
 use crate::packet_set::{Assumed, Context, Product};
-use crate::report::{Certainty, DecidedBy, Exposure, Reason, Region, Side as SideName};
+use crate::report::{Certainty, DecidedBy, Exposure, Reason, ReasonKind, Region, Side as SideName};
 use crate::verdict::{Comparison, Joint};
 use fw_model::nat::AddressTranslation;
 use fw_model::packet::ConnectionState;
@@ -844,6 +844,8 @@ fn opaque_lines(
                         "`{}` is not understood and may affect any traffic",
                         line.key
                     ),
+                    kind: ReasonKind::Device,
+                    name: None,
                     file,
                     line: number,
                     start: Some(line.span.start),

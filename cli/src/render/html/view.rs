@@ -299,7 +299,7 @@ fn details(flow: &FlowReport) -> Details {
             .reasons
             .iter()
             .map(|r| Line {
-                label: r.text.clone(),
+                label: words::reason(r),
                 at: place(r.file.as_deref(), r.line),
                 text: r.line_text.clone().unwrap_or_default(),
             })

@@ -204,7 +204,7 @@ fn details(page: Page<'_>, flow: &FlowReport) -> String {
         out.push_str(&format!(
             "\n{} {}\n",
             line(page, reason.file.as_deref(), reason.line),
-            escape(&reason.text)
+            escape(&words::reason(reason))
         ));
         if let Some(text) = &reason.line_text {
             out.push_str(&block("", &fit(text, TEXT)));
