@@ -9,8 +9,10 @@ use crate::graph::{Outcome, Side};
 use crate::report::{Cause, EditKind, Impact, Side as SideName};
 use crate::verdict::{Comparison, Difference, Judgement};
 use fw_model::{Definition, DefinitionId, Device, Flow, Snapshot, SourceId, Span};
+use ipnet::IpNet;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One edited line.
@@ -46,19 +48,35 @@ pub trait Counterfactual: Sync {
 
     /// The after side with the edits at these indices undone: removed lines
     /// are back at their place, added lines are gone. `None` if that text
-    /// cannot be read as a configuration.
-    fn without(&self, undone: &[usize]) -> Option<Snapshot>;
+    /// cannot be read as a configuration. Only the devices of `scope` are
+    /// wanted, if it is given; texts of files need not be there.
+    fn without(&self, undone: &[usize], scope: Option<&BTreeSet<String>>) -> Option<Snapshot>;
 }
 
 /// How many counterfactuals are tried for one flow.
 const TRIALS: usize = 160;
+
+/// Devices that all kept counterfactuals hold together.
+const KEPT: usize = 4096;
+
+/// Some edits undone, with the devices that were looked at.
+type Trial = (Vec<usize>, Option<BTreeSet<String>>);
+
+/// Counterfactuals that were read already: many flows have one cause.
+#[derive(Default)]
+struct Tried {
+    known: FxHashMap<Trial, Option<Arc<Snapshot>>>,
+    devices: usize,
+}
 
 /// Finds the causes of differences.
 pub struct Causes<'c, 'a> {
     comparison: &'c Comparison<'c, 'a>,
     counterfactual: &'c dyn Counterfactual,
     by_line: FxHashMap<(SideName, SourceId, u32), usize>,
-    tried: Mutex<FxHashMap<Vec<usize>, Option<Arc<Snapshot>>>>,
+    by_source: FxHashMap<(SideName, SourceId), Vec<usize>>,
+    near: Neighbours,
+    tried: Mutex<Tried>,
 }
 
 impl<'c, 'a> Causes<'c, 'a> {
@@ -71,10 +89,19 @@ impl<'c, 'a> Causes<'c, 'a> {
             .enumerate()
             .map(|(at, edit)| ((edit.side(), edit.source, edit.line), at))
             .collect();
+        let mut by_source: FxHashMap<(SideName, SourceId), Vec<usize>> = FxHashMap::default();
+        for (at, edit) in counterfactual.edits().iter().enumerate() {
+            by_source
+                .entry((edit.side(), edit.source))
+                .or_default()
+                .push(at);
+        }
         Self {
             comparison,
             counterfactual,
             by_line,
+            by_source,
+            near: Neighbours::new([comparison.before.snapshot, comparison.after.snapshot]),
             tried: Mutex::default(),
         }
     }
@@ -83,37 +110,54 @@ impl<'c, 'a> Causes<'c, 'a> {
     #[must_use]
     pub fn of(&self, flow: &Flow, judgement: &Judgement, impact: Impact) -> Vec<Cause> {
         let relevant = self.relevant(judgement);
-        let all: Vec<usize> = (0..self.counterfactual.edits().len()).collect();
-        let mut search = Search {
-            causes: self,
-            flow,
-            impact,
-            left: TRIALS,
-        };
-        let found = search.single(&relevant).or_else(|| {
-            let start = if search.restores(&relevant) {
-                relevant.clone()
-            } else {
-                let rest: Vec<usize> = all
-                    .iter()
-                    .copied()
-                    .filter(|e| !relevant.contains(e))
-                    .collect();
-                if let Some(one) = search.single(&rest) {
-                    return Some(one);
-                }
-                if !search.restores(&all) {
-                    return None;
-                }
-                all
-            };
-            Some(search.shrink(start))
+        let crossed = self.crossed(judgement);
+        let all = self.candidates(&crossed);
+        let wide = self.scope(flow, &crossed);
+        // Of a large network the crossed devices are tried alone first.
+        let known = wide.as_ref().map_or_else(
+            || {
+                let (before, after) = (self.comparison.before, self.comparison.after);
+                before.devices.len().max(after.devices.len())
+            },
+            BTreeSet::len,
+        );
+        let narrow = (!crossed.is_empty() && crossed.len() < known).then_some(crossed);
+        let alone = narrow.and_then(|names| {
+            self.within(Some(names), flow, impact, |search| {
+                let found = search.find(&relevant, &all)?;
+                search.keeps_way(&found).then_some(found)
+            })
         });
-        found
+        alone
+            .or_else(|| self.within(wide, flow, impact, |search| search.find(&relevant, &all)))
             .unwrap_or(relevant)
             .into_iter()
             .filter_map(|at| self.cause(at))
             .collect()
+    }
+
+    /// A search among some of the devices, or all of them.
+    fn within(
+        &self,
+        scope: Option<BTreeSet<String>>,
+        flow: &Flow,
+        impact: Impact,
+        look: impl FnOnce(&mut Search<'_, 'c, 'a>) -> Option<Vec<usize>>,
+    ) -> Option<Vec<usize>> {
+        let full = self.comparison.before;
+        let part = scope.as_ref().map(|names| part(full.snapshot, names));
+        let after = self.comparison.after.snapshot;
+        let side = part
+            .as_ref()
+            .map(|part| Side::compared(part, after, full.conditions, full.now));
+        look(&mut Search {
+            causes: self,
+            before: side.as_ref().unwrap_or(full),
+            scope,
+            flow,
+            impact,
+            left: TRIALS,
+        })
     }
 
     /// The edits that the deciding rules of differing packets stand on, or
@@ -195,13 +239,81 @@ impl<'c, 'a> Causes<'c, 'a> {
         }
     }
 
-    fn variant(&self, undone: &[usize]) -> Option<Arc<Snapshot>> {
+    /// The devices that the packets of a flow cross on either side.
+    fn crossed(&self, judgement: &Judgement) -> BTreeSet<String> {
+        let mut out = BTreeSet::new();
+        for joint in &judgement.joints {
+            let after = if joint.same {
+                self.comparison.before
+            } else {
+                self.comparison.after
+            };
+            for (side, outcome) in [
+                (self.comparison.before, &joint.before),
+                (after, &joint.after),
+            ] {
+                for crossing in &outcome.crossings {
+                    if let Some(here) = side.devices.get(crossing.device)
+                        && !out.contains(&here.device.name)
+                    {
+                        out.insert(here.device.name.clone());
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// All edits, those of the crossed devices first.
+    fn candidates(&self, crossed: &BTreeSet<String>) -> Vec<usize> {
+        let mut out: Vec<usize> = [
+            (SideName::Before, self.comparison.before),
+            (SideName::After, self.comparison.after),
+        ]
+        .into_iter()
+        .flat_map(|(name, side)| {
+            crossed
+                .iter()
+                .filter_map(|device| side.snapshot.device(device))
+                .flat_map(move |device| device.sources.iter().map(move |source| (name, *source)))
+        })
+        .filter_map(|place| self.by_source.get(&place))
+        .flatten()
+        .copied()
+        .collect();
+        out.sort_unstable();
+        out.dedup();
+        let first: FxHashSet<usize> = out.iter().copied().collect();
+        out.extend((0..self.counterfactual.edits().len()).filter(|at| !first.contains(at)));
+        out
+    }
+
+    /// The devices that can have a say: the one that the flow is judged on,
+    /// else those that packets may reach from the crossed ones. `None` for
+    /// all.
+    fn scope(&self, flow: &Flow, crossed: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+        let scope = match &flow.device {
+            Some(device) => BTreeSet::from([device.clone()]),
+            None if crossed.is_empty() => return None,
+            None => self.near.spread(crossed.clone()),
+        };
+        let known = self.comparison.before.devices.len();
+        (scope.len() < known.max(self.comparison.after.devices.len())).then_some(scope)
+    }
+
+    fn variant(&self, undone: &[usize], scope: Option<&BTreeSet<String>>) -> Option<Arc<Snapshot>> {
         let lock = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(undone) {
+        let trial = (undone.to_vec(), scope.cloned());
+        if let Some(known) = lock().known.get(&trial) {
             return known.clone();
         }
-        let made = self.counterfactual.without(undone).map(Arc::new);
-        lock().insert(undone.to_vec(), made.clone());
+        let made = self.counterfactual.without(undone, scope).map(Arc::new);
+        let devices = made.as_ref().map_or(0, |s| s.devices.len());
+        let mut tried = lock();
+        if tried.devices + devices <= KEPT {
+            tried.devices += devices;
+            tried.known.insert(trial, made.clone());
+        }
         made
     }
 
@@ -278,34 +390,164 @@ fn context(snapshot: &Snapshot, edit: &Edit) -> Option<String> {
     None
 }
 
+/// A snapshot with some of its devices, without the texts of its files.
+fn part(snapshot: &Snapshot, names: &BTreeSet<String>) -> Snapshot {
+    Snapshot {
+        devices: snapshot
+            .devices
+            .iter()
+            .filter(|d| names.contains(&d.name))
+            .cloned()
+            .collect(),
+        networks: snapshot.networks.clone(),
+        links: snapshot.links.clone(),
+        ..Snapshot::default()
+    }
+}
+
+/// Devices that can hand packets to each other on either side: they share a
+/// subnet or a link.
+struct Neighbours {
+    groups: Vec<Vec<String>>,
+    of: FxHashMap<String, Vec<usize>>,
+}
+
+impl Neighbours {
+    fn new(sides: [&Snapshot; 2]) -> Self {
+        let mut nets: BTreeMap<IpNet, BTreeSet<&str>> = BTreeMap::new();
+        let mut groups: Vec<Vec<String>> = Vec::new();
+        for snapshot in sides {
+            for device in &snapshot.devices {
+                for net in device.interfaces.iter().flat_map(|i| &i.addresses) {
+                    nets.entry(net.trunc()).or_default().insert(&device.name);
+                }
+            }
+            for ((a, _), (b, _)) in &snapshot.links {
+                groups.push(vec![a.clone(), b.clone()]);
+            }
+        }
+        groups.extend(
+            nets.into_values()
+                .filter(|names| names.len() > 1)
+                .map(|names| names.into_iter().map(str::to_owned).collect()),
+        );
+        let mut of: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+        for (at, group) in groups.iter().enumerate() {
+            for name in group {
+                of.entry(name.clone()).or_default().push(at);
+            }
+        }
+        Self { groups, of }
+    }
+
+    /// All that can be reached from some devices.
+    fn spread(&self, mut names: BTreeSet<String>) -> BTreeSet<String> {
+        let mut open: Vec<String> = names.iter().cloned().collect();
+        let mut done: FxHashSet<usize> = FxHashSet::default();
+        while let Some(name) = open.pop() {
+            for &group in self.of.get(&name).map_or(&[][..], Vec::as_slice) {
+                if !done.insert(group) {
+                    continue;
+                }
+                for other in self.groups.get(group).into_iter().flatten() {
+                    if names.insert(other.clone()) {
+                        open.push(other.clone());
+                    }
+                }
+            }
+        }
+        names
+    }
+}
+
 struct Search<'s, 'c, 'a> {
     causes: &'s Causes<'c, 'a>,
+    before: &'s Side<'s>,
+    scope: Option<BTreeSet<String>>,
     flow: &'s Flow,
     impact: Impact,
     left: usize,
 }
 
 impl Search<'_, '_, '_> {
-    /// True if undoing these edits undoes the impact.
-    fn restores(&mut self, undone: &[usize]) -> bool {
+    /// The smallest set of edits that undoes the impact, looked for among the
+    /// relevant ones first.
+    fn find(&mut self, relevant: &[usize], all: &[usize]) -> Option<Vec<usize>> {
+        if let Some(one) = self.single(relevant) {
+            return Some(one);
+        }
+        if self.restores(relevant) {
+            return Some(self.shrink(relevant.to_vec()));
+        }
+        let first: FxHashSet<usize> = relevant.iter().copied().collect();
+        let rest: Vec<usize> = all.iter().copied().filter(|e| !first.contains(e)).collect();
+        if let Some(one) = self.single(&rest) {
+            return Some(one);
+        }
+        let mut all = all.to_vec();
+        all.sort_unstable();
+        self.restores(&all).then(|| self.shrink(all))
+    }
+
+    /// What `look` says of the comparison of the before side with the after
+    /// side without some edits.
+    fn tried(
+        &mut self,
+        undone: &[usize],
+        look: impl FnOnce(&Comparison<'_, '_>, &Judgement) -> bool,
+    ) -> bool {
         if undone.is_empty() || self.left == 0 {
             return false;
         }
         self.left -= 1;
-        let Some(snapshot) = self.causes.variant(undone) else {
+        let Some(snapshot) = self.causes.variant(undone, self.scope.as_ref()) else {
             return false;
         };
-        let before = self.causes.comparison.before;
-        let snapshot = crate::impact::paired(before.snapshot, &snapshot);
+        let before = self.before;
+        let snapshot = match self.scope {
+            // Parts of two networks, in which names tell devices apart.
+            Some(_) => Cow::Borrowed(&*snapshot),
+            None => crate::impact::paired(before.snapshot, &snapshot),
+        };
         let after = Side::compared(&snapshot, before.snapshot, before.conditions, before.now);
         let comparison = Comparison::new(before, &after);
         let judgement = comparison.judge(self.flow);
-        let same = judgement
-            .cells
-            .iter()
-            .all(|c| c.difference == Difference::None);
-        same && (self.impact != Impact::Changed
-            || crate::change::changes(before, &after, self.flow, &judgement.joints).is_empty())
+        look(&comparison, &judgement)
+    }
+
+    /// True if undoing these edits undoes the impact.
+    fn restores(&mut self, undone: &[usize]) -> bool {
+        let (flow, impact) = (self.flow, self.impact);
+        self.tried(undone, |comparison, judgement| {
+            let same = judgement
+                .cells
+                .iter()
+                .all(|c| c.difference == Difference::None);
+            let (before, after) = (comparison.before, comparison.after);
+            same && (impact != Impact::Changed
+                || crate::change::changes(before, after, flow, &judgement.joints).is_empty())
+        })
+    }
+
+    /// True if with these edits undone all packets go the way that they went
+    /// before the change: then devices beside that way have no say.
+    fn keeps_way(&mut self, undone: &[usize]) -> bool {
+        self.tried(undone, |comparison, judgement| {
+            let way = |side: &Side<'_>, outcome: &Outcome| -> Vec<_> {
+                outcome
+                    .crossings
+                    .iter()
+                    .map(|c| {
+                        let name = side.devices.get(c.device).map(|d| d.device.name.clone());
+                        (name, c.ingress.clone(), c.egress.clone(), c.gateway)
+                    })
+                    .collect()
+            };
+            judgement.joints.iter().all(|joint| {
+                joint.same
+                    || way(comparison.before, &joint.before) == way(comparison.after, &joint.after)
+            })
+        })
     }
 
     /// The first edit that alone undoes the impact.

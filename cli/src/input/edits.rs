@@ -313,7 +313,7 @@ impl Counterfactual for Edits<'_> {
         &self.edits
     }
 
-    fn without(&self, undone: &[usize]) -> Option<Snapshot> {
+    fn without(&self, undone: &[usize], scope: Option<&BTreeSet<String>>) -> Option<Snapshot> {
         let undone: BTreeSet<usize> = undone.iter().copied().collect();
         let mut texts = BTreeMap::new();
         for file in &self.files {
@@ -321,7 +321,7 @@ impl Counterfactual for Edits<'_> {
                 texts.insert(file.after, text);
             }
         }
-        self.after.with_texts(&texts)
+        self.after.with_texts(&texts, scope)
     }
 }
 
@@ -397,7 +397,7 @@ mod tests {
             .iter()
             .map(|e| format!("{:?} {} {}", e.kind, e.line, e.text))
             .collect();
-        let text = edits.without(undone).unwrap().sources[0].text.clone();
+        let text = edits.without(undone, None).unwrap().sources[0].text.clone();
         (list, text)
     }
 
@@ -448,10 +448,10 @@ mod tests {
             .map(|e| format!("{:?} {}", e.kind, e.text))
             .collect();
         assert_eq!(list, ["Removed g", "Removed h", "Added n"]);
-        let all = edits.without(&[0, 1, 2]).unwrap();
+        let all = edits.without(&[0, 1, 2], None).unwrap();
         let names: Vec<&str> = all.devices.iter().map(|d| d.name.as_str()).collect();
         assert_eq!(names, ["fw", "gone"]);
-        let none = edits.without(&[]).unwrap();
+        let none = edits.without(&[], None).unwrap();
         let names: Vec<&str> = none.devices.iter().map(|d| d.name.as_str()).collect();
         assert_eq!(names, ["fw", "new"]);
     }
