@@ -11,7 +11,7 @@ use crate::graph::side::DeviceSide;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::{Assumed, Product, Set};
-use crate::report::{Certainty, DecidedBy, Exposure, Reason, Region, Side as SideName};
+use crate::report::{Certainty, DecidedBy, Exposure, Reason, ReasonKind, Region, Side as SideName};
 use crate::verdict::{Comparison, Joint, run, run_within};
 use fw_model::service::PORT_MAX;
 use fw_model::{
@@ -574,6 +574,8 @@ fn opaque_lines(
                         "`{}` is not understood and may affect any traffic",
                         line.key.lines().next().unwrap_or("")
                     ),
+                    kind: ReasonKind::Device,
+                    name: None,
                     file,
                     line: number,
                     start: Some(line.span.start),

@@ -5,7 +5,7 @@ use crate::graph::device::Query;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::locality::Locality;
 use crate::packet_set::{Assumed, Budget, Dim, Product, Set};
-use crate::report::{FlowVerdict, Reason, Side as SideName};
+use crate::report::{FlowVerdict, Reason, ReasonKind, Side as SideName};
 use fw_model::evaluate::Journey;
 use fw_model::{AddressSet, Endpoint, Family, Flow, IntervalSet};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -266,6 +266,8 @@ impl<'s, 'a> Comparison<'s, 'a> {
                             "`{}` is not understood and may affect this flow",
                             line.key.lines().next().unwrap_or("")
                         ),
+                        kind: ReasonKind::Device,
+                        name: None,
                         file,
                         line: number,
                         start: Some(line.span.start),

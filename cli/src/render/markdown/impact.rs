@@ -37,7 +37,7 @@ pub fn comment(
     if let Some(marker) = marker {
         paper.add(&format!("{marker}\n"));
     }
-    title(&mut paper, report);
+    title(&mut paper, page, report);
     let told = worst_first(report);
     let mut cut: Vec<String> = Vec::new();
     if !page.quiet {
@@ -73,7 +73,7 @@ pub fn comment(
     paper.finish(&footer(report, page, &cut))
 }
 
-fn title(paper: &mut Paper, report: &ImpactReport) {
+fn title(paper: &mut Paper, page: Page<'_>, report: &ImpactReport) {
     let mark = match report.verdict {
         Verdict::Blocked | Verdict::PartlyBlocked => "❌",
         Verdict::Undecided => "❓",
@@ -92,7 +92,14 @@ fn title(paper: &mut Paper, report: &ImpactReport) {
             0 => String::new(),
             n => format!(" and {n} more"),
         };
-        paper.add(&format!("{}{more}\n\n", shown.join(", ")));
+        let commit = page
+            .links
+            .and_then(|l| l.revision.as_deref())
+            .map_or_else(String::new, |r| {
+                let short: String = r.chars().take(12).collect();
+                format!(" at {}", code(&short))
+            });
+        paper.add(&format!("{}{more}{commit}\n\n", shown.join(", ")));
     }
 }
 
@@ -204,11 +211,20 @@ fn details(page: Page<'_>, flow: &FlowReport) -> String {
         out.push_str(&format!(
             "\n{} {}\n",
             line(page, reason.file.as_deref(), reason.line),
-            escape(&reason.text)
+            escape(&words::reason(reason))
         ));
         if let Some(text) = &reason.line_text {
-            out.push_str(&block("", &fit(text, TEXT)));
+            out.push_str(&block("", &underlined(text, reason.start.zip(reason.end))));
         }
+    }
+    if flow.reasons.len() > RULES {
+        out.push_str(&format!(
+            "\nand {}\n",
+            count(flow.reasons.len() - RULES, "more reason")
+        ));
+    }
+    for help in words::help(&flow.reasons) {
+        out.push_str(&format!("\n_Help:_ {}\n", escape(&help)));
     }
     out.push('\n');
     for (label, list) in [
@@ -242,6 +258,24 @@ fn details(page: Page<'_>, flow: &FlowReport) -> String {
     }
     out.push_str("\n</details>\n\n");
     out
+}
+
+/// A line of a configuration with what is meant underlined, if that is not
+/// all of it.
+fn underlined(text: &str, marked: Option<(u32, u32)>) -> String {
+    let (start, end) = marked.map_or((0, 0), |(a, b)| (a as usize, b as usize));
+    let (Some(before), Some(meant)) = (text.get(..start), text.get(start..end)) else {
+        return fit(text, TEXT);
+    };
+    let (indent, length) = (before.chars().count(), meant.chars().count());
+    if length == 0 || meant.trim() == text.trim() || indent + length > TEXT {
+        return fit(text, TEXT);
+    }
+    let blanks: String = before
+        .chars()
+        .map(|c| if c == '\t' { '\t' } else { ' ' })
+        .collect();
+    format!("{}\n{blanks}{}", fit(text, TEXT), "^".repeat(length))
 }
 
 /// The edits that cause it, as a diff.
