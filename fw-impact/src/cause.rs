@@ -24,6 +24,9 @@ pub struct Edit {
     pub line: u32,
     /// Its text.
     pub text: String,
+    /// Which run of edited lines it belongs to: lines that follow each other
+    /// without an unchanged one between them have one number.
+    pub hunk: usize,
 }
 
 impl Edit {
@@ -50,8 +53,14 @@ pub trait Counterfactual: Sync {
     fn without(&self, undone: &[usize]) -> Option<Snapshot>;
 }
 
+/// A line of a side.
+type Place = (SideName, SourceId, u32);
+
 /// How many counterfactuals are tried for one flow.
 const TRIALS: usize = 160;
+
+/// In hunks of up to so many lines every line is tried alone.
+const SINGLES: usize = 40;
 
 /// Finds the causes of differences.
 pub struct Causes<'c, 'a> {
@@ -82,7 +91,7 @@ impl<'c, 'a> Causes<'c, 'a> {
     /// The smallest set of edits whose reversal undoes `impact` on `flow`.
     #[must_use]
     pub fn of(&self, flow: &Flow, judgement: &Judgement, impact: Impact) -> Vec<Cause> {
-        let relevant = self.relevant(judgement);
+        let (relevant, deciders) = self.relevant(judgement);
         let all: Vec<usize> = (0..self.counterfactual.edits().len()).collect();
         let mut search = Search {
             causes: self,
@@ -94,32 +103,56 @@ impl<'c, 'a> Causes<'c, 'a> {
             let start = if search.restores(&relevant) {
                 relevant.clone()
             } else {
-                let rest: Vec<usize> = all
-                    .iter()
-                    .copied()
-                    .filter(|e| !relevant.contains(e))
-                    .collect();
-                if let Some(one) = search.single(&rest) {
-                    return Some(one);
-                }
-                if !search.restores(&all) {
+                // Lines of one hunk hang together (a block, a value that was
+                // replaced): hunks first, those next to a decider before
+                // others.
+                let hunks = self.hunks(&deciders);
+                if let Some(one) = hunks.iter().find(|hunk| search.restores(hunk)) {
+                    // Without the lines around it, one may still do.
+                    let alone = (one.len() <= SINGLES).then(|| search.single(one)).flatten();
+                    if alone.is_some() {
+                        return alone;
+                    }
+                    one.clone()
+                } else if search.restores(&all) {
+                    search.shrink(hunks).concat()
+                } else {
                     return None;
                 }
-                all
             };
-            Some(search.shrink(start))
+            let lines = start.into_iter().map(|edit| vec![edit]).collect();
+            Some(search.shrink(lines).concat())
         });
-        found
-            .unwrap_or(relevant)
-            .into_iter()
-            .filter_map(|at| self.cause(at))
-            .collect()
+        let mut found = found.unwrap_or(relevant);
+        found.sort_unstable();
+        found.into_iter().filter_map(|at| self.cause(at)).collect()
+    }
+
+    /// The edits a hunk, those closest to one of `places` first.
+    fn hunks(&self, places: &BTreeSet<Place>) -> Vec<Vec<usize>> {
+        let edits = self.counterfactual.edits();
+        let numbered: Vec<(usize, &Edit)> = edits.iter().enumerate().collect();
+        let away = |(_, edit): &(usize, &Edit)| {
+            let same = |p: &&Place| p.0 == edit.side() && p.1 == edit.source;
+            let lines = places.iter().filter(same).map(|p| p.2.abs_diff(edit.line));
+            lines.min().unwrap_or(u32::MAX)
+        };
+        let mut out: Vec<(u32, Vec<usize>)> = numbered
+            .chunk_by(|a, b| a.1.hunk == b.1.hunk)
+            .map(|hunk| {
+                let nearest = hunk.iter().map(away).min().unwrap_or(u32::MAX);
+                (nearest, hunk.iter().map(|(at, _)| *at).collect())
+            })
+            .collect();
+        out.sort_by_key(|(nearest, _)| *nearest);
+        out.into_iter().map(|(_, hunk)| hunk).collect()
     }
 
     /// The edits that the deciding rules of differing packets stand on, or
-    /// refer to: most likely the causes.
-    fn relevant(&self, judgement: &Judgement) -> Vec<usize> {
+    /// refer to: most likely the causes. And where those rules stand.
+    fn relevant(&self, judgement: &Judgement) -> (Vec<usize>, BTreeSet<Place>) {
         let mut out = BTreeSet::new();
+        let mut deciders = BTreeSet::new();
         let differs = |difference| difference != Difference::None;
         let any = judgement.cells.iter().any(|c| differs(c.difference));
         let members = judgement
@@ -134,6 +167,7 @@ impl<'c, 'a> Causes<'c, 'a> {
                 SideName::Before,
                 &joint.before,
                 &mut out,
+                &mut deciders,
             );
             if !joint.same {
                 self.of_outcome(
@@ -141,10 +175,11 @@ impl<'c, 'a> Causes<'c, 'a> {
                     SideName::After,
                     &joint.after,
                     &mut out,
+                    &mut deciders,
                 );
             }
         }
-        out.into_iter().collect()
+        (out.into_iter().collect(), deciders)
     }
 
     fn of_outcome(
@@ -153,6 +188,7 @@ impl<'c, 'a> Causes<'c, 'a> {
         name: SideName,
         outcome: &Outcome,
         out: &mut BTreeSet<usize>,
+        deciders: &mut BTreeSet<Place>,
     ) {
         let mut lines = |span: Span, last: u32| {
             // Long blocks (a whole access list as one definition) have more
@@ -187,6 +223,7 @@ impl<'c, 'a> Causes<'c, 'a> {
             for rule in visit.rules.iter().filter_map(|r| r.get(here.device)) {
                 if let Some(span) = rule.span {
                     lines(span, span.line);
+                    deciders.insert((name, span.source, span.line));
                 }
                 for definition in used(here.device, &rule.uses) {
                     lines(definition.span, definition.last_line);
@@ -292,7 +329,9 @@ impl Search<'_, '_, '_> {
             return false;
         }
         self.left -= 1;
-        let Some(snapshot) = self.causes.variant(undone) else {
+        let mut undone = undone.to_vec();
+        undone.sort_unstable();
+        let Some(snapshot) = self.causes.variant(&undone) else {
             return false;
         };
         let before = self.causes.comparison.before;
@@ -317,28 +356,29 @@ impl Search<'_, '_, '_> {
     }
 
     /// Leaves out whatever is not needed, larger parts first, until no single
-    /// edit can be left out.
-    fn shrink(&mut self, mut edits: Vec<usize>) -> Vec<usize> {
-        let mut size = edits.len().div_ceil(2);
+    /// group of edits can be left out.
+    fn shrink(&mut self, mut groups: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
+        let mut size = groups.len().div_ceil(2);
         loop {
             let mut at = 0;
             let mut shrunk = false;
-            while at < edits.len() {
-                let without: Vec<usize> = edits
+            while at < groups.len() {
+                let kept = |i: usize| !(at..at + size).contains(&i);
+                let without: Vec<Vec<usize>> = groups
                     .iter()
                     .enumerate()
-                    .filter(|(i, _)| !(at..at + size).contains(i))
-                    .map(|(_, &e)| e)
+                    .filter(|(i, _)| kept(*i))
+                    .map(|(_, group)| group.clone())
                     .collect();
-                if self.restores(&without) {
-                    edits = without;
+                if self.restores(&without.concat()) {
+                    groups = without;
                     shrunk = true;
                 } else {
                     at += size;
                 }
             }
-            if size == 1 && !shrunk || self.left == 0 {
-                return edits;
+            if size <= 1 && !shrunk || self.left == 0 {
+                return groups;
             }
             if !shrunk {
                 size = size.div_ceil(2);
