@@ -550,12 +550,19 @@ pub fn run(
     product: &Product,
     assumed: &Assumed,
 ) -> Vec<Outcome> {
-    run_within(side, flow, family, product, assumed, None)
+    run_within(
+        side,
+        flow,
+        family,
+        product,
+        assumed,
+        (None, Budget::default()),
+    )
 }
 
 /// Follows packets of a flow on one side; with `ways`, only those that may
 /// come in, and where nothing tells it leave, by these interfaces (by number,
-/// of the only device there is or that the flow names).
+/// of the only device there is or that the flow names), and within a budget.
 #[must_use]
 pub fn run_within(
     side: &Side<'_>,
@@ -563,7 +570,7 @@ pub fn run_within(
     family: Family,
     product: &Product,
     assumed: &Assumed,
-    ways: Option<&[Set; 2]>,
+    (ways, budget): (Option<&[Set; 2]>, Budget),
 ) -> Vec<Outcome> {
     let to_device = match &flow.to {
         Endpoint::Device(name) => Some(name.as_str()),
@@ -605,7 +612,7 @@ pub fn run_within(
         egress: egress.as_deref(),
         egress_within: ways.map(|[_, egress]| egress),
         replies: flow.check_return,
-        budget: Cell::new(Budget::default()),
+        budget: Cell::new(budget),
     };
     let parts = if journey == Journey::Through {
         let (crossing, staying) = side.crossing_part(family, product, only);
