@@ -398,8 +398,9 @@ fn whole_words(text: &str, words: &str) -> Option<usize> {
     text.match_indices(words).map(|(at, _)| at).find(|&at| {
         let before = text.get(..at).and_then(|t| t.chars().next_back());
         let after = text.get(at + words.len()..).and_then(|t| t.chars().next());
-        !(word(before) && word(words.chars().next()))
-            && !(word(after) && word(words.chars().next_back()))
+        let starts_within = word(before) && word(words.chars().next());
+        let ends_within = word(after) && word(words.chars().next_back());
+        !starts_within && !ends_within
     })
 }
 
@@ -413,5 +414,19 @@ pub fn assumption(snapshot: &Snapshot, device: Option<&str>, a: &Assumption) -> 
         device: device.map(str::to_owned),
         file,
         line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_words;
+
+    #[test]
+    fn words_within_words_are_not_meant() {
+        assert_eq!(whole_words("destination [ RUX RU KP ]", "RU"), Some(18));
+        assert_eq!(whole_words("tcp-udp tcp", "tcp"), Some(8));
+        assert_eq!(whole_words("-p tcp --frob 3 -j X", "--frob 3"), Some(7));
+        assert_eq!(whole_words("abc", ""), None);
+        assert_eq!(whole_words("abc", "b"), None);
     }
 }

@@ -18,6 +18,8 @@ pub const LIMIT: usize = 65_536;
 const RESERVED: usize = 2_000;
 /// The table may not fill the whole comment.
 const TABLE_SHARE: usize = 2;
+/// What is left of the details of flows for what is opened.
+const OPENINGS_SHARE: usize = 4;
 /// Lines of configurations are cut here.
 const TEXT: usize = 300;
 /// Regions, edits and rules that a flow tells.
@@ -42,10 +44,20 @@ pub fn comment(
     let mut cut: Vec<String> = Vec::new();
     if !page.quiet {
         table(&mut paper, page, &told, &mut cut);
+        // Before the details: that a change edits what it is judged by must
+        // not be cut.
+        findings(&mut paper, page, report, &mut cut);
+        let kept = if report.exposure.is_empty() {
+            0
+        } else {
+            paper.left() / OPENINGS_SHARE
+        };
         let mut missing = 0;
         for flow in &told {
+            let text = details(page, flow);
+            let fits = paper.left().saturating_sub(text.chars().count()) >= kept;
             // After one that does not fit, a smaller one would be out of turn.
-            if missing > 0 || !paper.add(&details(page, flow)) {
+            if missing > 0 || !fits || !paper.add(&text) {
                 missing += 1;
             }
         }
@@ -66,7 +78,6 @@ pub fn comment(
             &report.closed,
             &mut cut,
         );
-        findings(&mut paper, page, report, &mut cut);
         unchanged(&mut paper, report);
         remarks(&mut paper, page, report, &mut cut);
     }
