@@ -13,7 +13,7 @@ use crate::packet_set::index::RangeIndex;
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::{Assumed, Budget, Product, Set};
 use crate::report::{Certainty, DecidedBy, Exposure, Reason, ReasonKind, Region, Side as SideName};
-use crate::verdict::{Comparison, Joint, run, run_within};
+use crate::verdict::{Comparison, Joint, Within, run_within};
 use fw_model::service::PORT_MAX;
 use fw_model::{
     AddressSet, ConditionKind, Device, Endpoint, Expect, Family, Flow, IntervalSet, Quantity,
@@ -215,14 +215,12 @@ fn both(
         (comparison.after, comparison.before)
     };
     let mut out = Vec::new();
-    let outcomes = run_within(
-        first,
-        flow,
-        family,
-        region,
-        &Assumed::default(),
-        (ways, LOOKS),
-    );
+    let within = Within {
+        ways: ways.cloned(),
+        ingress: None,
+        budget: LOOKS,
+    };
+    let outcomes = run_within(first, flow, family, region, &Assumed::default(), &within);
     for one in concerned(first, outcomes, touching) {
         let entered = one.piece.entered();
         let assumed = one.piece.assumed.clone();
@@ -230,8 +228,13 @@ fn both(
             ingress: same_ingress(first, second, &one),
             ..flow.clone()
         };
+        let open = one.crossings.first().and_then(|c| c.ingress.as_ref());
+        let within = Within {
+            ingress: open.and_then(|ingress| one.piece.way_numbers(ingress)),
+            ..Within::default()
+        };
         let one = Arc::new(one);
-        for other in run(second, &entering, family, &entered, &assumed) {
+        for other in run_within(second, &entering, family, &entered, &assumed, &within) {
             if other.disposition == Disposition::Local
                 || (one.disposition.stays() && other.disposition.stays())
             {
@@ -316,7 +319,7 @@ fn concerned(
 fn same_ingress(first: &Side<'_>, second: &Side<'_>, outcome: &Outcome) -> Option<String> {
     let crossing = outcome.crossings.first()?;
     let Some(Passage::Interface(name)) = &crossing.ingress else {
-        // An open end is among what is assumed.
+        // An open end is handed on by its numbers.
         return None;
     };
     let here = first.devices.get(crossing.device)?.device;

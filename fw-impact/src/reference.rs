@@ -411,10 +411,13 @@ fn compare(
         holds: &holds,
     };
     let mut evaluation = evaluate(device, packet, &context);
-    if evaluation.disposition == fw_model::evaluate::Disposition::Unrouted
+    // The configuration does not say where these packets go; the case does.
+    let unrouted = evaluation.disposition == fw_model::evaluate::Disposition::Unrouted;
+    let unmoved = evaluation.translated.destination == packet.destination;
+    if case.egress.is_none()
+        && (unrouted || unmoved)
         && unknown_way(side, case, &evaluation.translated)
     {
-        // The configuration does not say where these packets go; the case does.
         context.egress = case.leaves;
         evaluation = evaluate(device, packet, &context);
     }

@@ -550,19 +550,23 @@ pub fn run(
     product: &Product,
     assumed: &Assumed,
 ) -> Vec<Outcome> {
-    run_within(
-        side,
-        flow,
-        family,
-        product,
-        assumed,
-        (None, Budget::default()),
-    )
+    run_within(side, flow, family, product, assumed, &Within::default())
 }
 
-/// Follows packets of a flow on one side; with `ways`, only those that may
-/// come in, and where nothing tells it leave, by these interfaces (by number,
-/// of the only device there is or that the flow names), and within a budget.
+/// What narrows the ways of packets, by interface number of the only device
+/// there is or that the flow names, and what following them may cost.
+#[derive(Clone, Debug, Default)]
+pub struct Within {
+    /// Only packets that may come in, and where nothing tells it leave, by these
+    /// interfaces.
+    pub ways: Option<[Set; 2]>,
+    /// Packets come in by one of these, whatever routes say.
+    pub ingress: Option<Set>,
+    /// How much work following them is worth.
+    pub budget: Budget,
+}
+
+/// Follows packets of a flow on one side, as far as `within` says.
 #[must_use]
 pub fn run_within(
     side: &Side<'_>,
@@ -570,7 +574,7 @@ pub fn run_within(
     family: Family,
     product: &Product,
     assumed: &Assumed,
-    (ways, budget): (Option<&[Set; 2]>, Budget),
+    within: &Within,
 ) -> Vec<Outcome> {
     let to_device = match &flow.to {
         Endpoint::Device(name) => Some(name.as_str()),
@@ -610,9 +614,9 @@ pub fn run_within(
         application: flow.application.as_deref(),
         user: flow.user.as_ref().map(Option::as_deref),
         egress: egress.as_deref(),
-        egress_within: ways.map(|[_, egress]| egress),
+        egress_within: within.ways.as_ref().map(|[_, egress]| egress),
         replies: flow.check_return,
-        budget: Cell::new(budget),
+        budget: Cell::new(within.budget),
     };
     let parts = if journey == Journey::Through {
         let (crossing, staying) = side.crossing_part(family, product, only);
@@ -637,6 +641,15 @@ pub fn run_within(
             continue;
         }
         let mut part = part;
+        if let (Some(numbers), Some(device)) = (&within.ingress, only) {
+            let entries = side.entries_by(family, &part, device, numbers, assumed);
+            out.extend(
+                entries
+                    .into_iter()
+                    .flat_map(|e| side.follow(e, only, &query)),
+            );
+            continue;
+        }
         if ingress.is_none() {
             let cut_off = side.cut_off(family, only);
             let sources = part.get(Dim::Source);
@@ -652,7 +665,7 @@ pub fn run_within(
             }
         }
         for entry in side.entries(family, &part, ingress.as_deref(), only, assumed) {
-            let entry = match ways {
+            let entry = match &within.ways {
                 Some([ingress, _]) => side.entering(entry, ingress),
                 None => Some(entry),
             };
