@@ -608,6 +608,10 @@ fn severity(
                 (Low, None)
             }
         }
+        TreatmentKind::NatMode => (
+            Medium,
+            Some("the peer may see other source ports, or the pool may run out".into()),
+        ),
         TreatmentKind::Qos => (Low, None),
     }
 }

@@ -9,10 +9,11 @@ use crate::graph::piece::Passage;
 use crate::graph::route_table::Exit;
 use crate::graph::side::DeviceSide;
 use crate::graph::{Disposition, Outcome, Side};
+use crate::packet_set::index::RangeIndex;
 use crate::packet_set::product::{Dim, subtract_all};
-use crate::packet_set::{Assumed, Product, Set};
-use crate::report::{Certainty, DecidedBy, Exposure, Reason, Region, Side as SideName};
-use crate::verdict::{Comparison, Joint, Outside, run, run_within};
+use crate::packet_set::{Assumed, Budget, Product, Set};
+use crate::report::{Certainty, DecidedBy, Exposure, Reason, ReasonKind, Region, Side as SideName};
+use crate::verdict::{Comparison, Joint, Within, run_within};
 use fw_model::service::PORT_MAX;
 use fw_model::{
     AddressSet, ConditionKind, Device, Endpoint, Expect, Family, Flow, IntervalSet, Quantity,
@@ -36,6 +37,13 @@ pub struct Differences {
     pub without_ipv6: Vec<String>,
 }
 
+/// How much work the packets of one rule that differs are worth.
+const LOOKS: Budget = Budget(30_000_000);
+
+/// How many cases of one device are told apart. Past them the rest is reported
+/// as one that may be anything.
+const CASES: usize = 20_000;
+
 /// Finds everything that a change opens or closes, except for the packets of
 /// `declared`.
 #[must_use]
@@ -53,7 +61,7 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product
         };
         opaque_lines(comparison, old.device, new.device, &mut out);
         for family in [Family::V4, Family::V6] {
-            let found = of_device(comparison, family, old_number);
+            let (found, more) = of_device(comparison, family, old_number);
             if family == Family::V6
                 && [old, new].iter().all(|d| no_ipv6(d.device))
                 && !declared.iter().any(|(f, _)| *f == family)
@@ -62,6 +70,9 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product
                     out.without_ipv6.push(old.device.name.clone());
                 }
                 continue;
+            }
+            if more {
+                out.undecided.push(too_many(family, &old.device.name));
             }
             report(
                 comparison,
@@ -92,13 +103,20 @@ fn no_ipv6(device: &Device) -> bool {
 }
 
 /// The joints in which a rule that differs has a say.
-fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize) -> Vec<Joint> {
+///
+/// The flag is true if there are more than are worth telling apart, so that
+/// some are missing.
+fn of_device(
+    comparison: &Comparison<'_, '_>,
+    family: Family,
+    old_number: usize,
+) -> (Vec<Joint>, bool) {
     let Some(old) = comparison.before.devices.get(old_number) else {
-        return Vec::new();
+        return (Vec::new(), false);
     };
     let old = old.device;
     let Some(change) = comparison.locality.device(old_number) else {
-        return Vec::new();
+        return (Vec::new(), false);
     };
     let pick = |pair: &[IntervalSet; 2]| {
         let [v4, v6] = pair;
@@ -109,7 +127,7 @@ fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize)
     };
     let (gaps, everywhere, moved) = (&change.gaps, change.everywhere, pick(&change.moved));
     if gaps.is_empty() && !everywhere && moved.is_empty() {
-        return Vec::new();
+        return (Vec::new(), false);
     }
     let mut changed: [FxHashSet<Unpaired>; 2] = Default::default();
     for gap in gaps {
@@ -138,7 +156,7 @@ fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize)
             }
         }
         if everywhere {
-            return out;
+            return (out, false);
         }
     }
     let [v4, v6] = &change.seeds;
@@ -147,29 +165,30 @@ fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize)
         Family::V6 => v6,
     };
     let [old_changed, new_changed] = &changed;
-    for seed in old_seeds {
-        out.extend(both(
-            comparison,
-            &flow,
-            family,
-            &seed.packets,
-            Some(&seed.ways),
-            SideName::Before,
-            Some(old_changed),
-        ));
+    let sides = [
+        (SideName::Before, old_seeds, old_changed),
+        (SideName::After, new_seeds, new_changed),
+    ];
+    for (first, seeds, rules) in sides {
+        for seed in seeds {
+            let found = both(
+                comparison,
+                &flow,
+                family,
+                &seed.packets,
+                Some(&seed.ways),
+                first,
+                Some(rules),
+            );
+            // All cases of a rule or none: branches of one unknown belong
+            // together.
+            if out.len() + found.len() > CASES {
+                return (out, true);
+            }
+            out.extend(found);
+        }
     }
-    for seed in new_seeds {
-        out.extend(both(
-            comparison,
-            &flow,
-            family,
-            &seed.packets,
-            Some(&seed.ways),
-            SideName::After,
-            Some(new_changed),
-        ));
-    }
-    out
+    (out, false)
 }
 
 /// Follows a region on both sides, first on the one named. With `touching`,
@@ -196,32 +215,29 @@ fn both(
         (comparison.after, comparison.before)
     };
     let mut out = Vec::new();
-    let outside = Outside {
+    let within = Within {
         ways: ways.cloned(),
-        ..Outside::default()
+        budget: LOOKS,
+        ..Within::default()
     };
-    for one in run_within(first, flow, family, region, &Assumed::default(), &outside) {
-        // A branch of what is not understood says something only together
-        // with the others, though it may meet no rule that differs.
-        if let Some(rules) = touching
-            && !touches(&one, rules)
-            && one.piece.assumed.is_empty()
-        {
-            continue;
-        }
-        // What is for the device itself is no transit.
-        if one.disposition == Disposition::Local {
-            continue;
-        }
+    let outcomes = run_within(first, flow, family, region, &Assumed::default(), &within);
+    for one in concerned(first, outcomes, touching) {
         let entered = one.piece.entered();
         let assumed = one.piece.assumed.clone();
         let entering = Flow {
             ingress: same_ingress(first, second, &one),
             ..flow.clone()
         };
+        let open = one.crossings.first().and_then(|c| c.ingress.as_ref());
+        let within = Within {
+            ingress: open.and_then(|ingress| one.piece.way_numbers(ingress)),
+            ..Within::default()
+        };
         let one = Arc::new(one);
-        for other in run(second, &entering, family, &entered, &assumed) {
-            if other.disposition == Disposition::Local {
+        for other in run_within(second, &entering, family, &entered, &assumed, &within) {
+            if other.disposition == Disposition::Local
+                || (one.disposition.stays() && other.disposition.stays())
+            {
                 continue;
             }
             let product = other.piece.entered();
@@ -248,12 +264,62 @@ fn both(
     out
 }
 
+/// The outcomes that may differ on the other side. With `touching`, those in
+/// which one of these rules has a say. A branch of what is not understood says
+/// something only together with the others, so branches over the same packets
+/// come with them, whatever rules they meet.
+fn concerned(
+    side: &Side<'_>,
+    outcomes: Vec<Outcome>,
+    touching: Option<&FxHashSet<Unpaired>>,
+) -> Vec<Outcome> {
+    // What is for the device itself is no transit.
+    let transit = |one: &Outcome| one.disposition != Disposition::Local;
+    let outcomes = outcomes.into_iter().filter(transit);
+    let Some(rules) = touching else {
+        return outcomes.collect();
+    };
+    let (mut out, rest): (Vec<Outcome>, Vec<Outcome>) =
+        outcomes.partition(|one| touches(one, rules));
+    // Which of several interfaces packets use is a case of its own in a report,
+    // not an unknown that branches share.
+    let branch = |one: &Outcome| {
+        let mut variables = one.piece.assumed.variables();
+        variables.any(|v| {
+            let condition = side.conditions.condition(v);
+            condition.is_none_or(|c| c.kind != ConditionKind::Path)
+        })
+    };
+    let products: Vec<Product> = out
+        .iter()
+        .filter(|one| branch(one))
+        .map(|one| one.piece.entered())
+        .collect();
+    if products.is_empty() {
+        return out;
+    }
+    let sources: Vec<Set> = products
+        .iter()
+        .map(|p| Arc::clone(p.get(Dim::Source)))
+        .collect();
+    let index = RangeIndex::new(&sources);
+    let beside = rest.into_iter().filter(|one| {
+        branch(one) && {
+            let entered = one.piece.entered();
+            let mut near = index.meeting(entered.get(Dim::Source)).into_iter();
+            near.any(|at| products.get(at as usize).is_some_and(|p| p.meets(&entered)))
+        }
+    });
+    out.extend(beside);
+    out
+}
+
 /// The interface of `second` by which packets came in on `first`: the one
 /// with the same name, else with the same hardware.
 fn same_ingress(first: &Side<'_>, second: &Side<'_>, outcome: &Outcome) -> Option<String> {
     let crossing = outcome.crossings.first()?;
     let Some(Passage::Interface(name)) = &crossing.ingress else {
-        // An open end is among what is assumed.
+        // An open end is handed on by its numbers.
         return None;
     };
     let here = first.devices.get(crossing.device)?.device;
@@ -538,6 +604,48 @@ fn may_open(joint: &Joint) -> bool {
     unknown(before) || unknown(after) || (!passes(before) && passes(after))
 }
 
+/// More cases than are told apart: what the rest of them opens or closes is not
+/// known.
+fn too_many(family: Family, device: &str) -> Exposure {
+    Exposure {
+        region: Region {
+            src: "any".into(),
+            dst: "any".into(),
+            proto: "any".into(),
+            dst_port: Some("any".into()),
+            src_port: None,
+            icmp: None,
+        },
+        device: device.to_owned(),
+        path: None,
+        certainty: Certainty::Possible,
+        witness: None,
+        decided_by: DecidedBy::default(),
+        reasons: vec![Reason {
+            side: SideName::After,
+            device: device.to_owned(),
+            text: format!(
+                "the change makes more than {CASES} cases of {}: the others are not listed",
+                family_name(family)
+            ),
+            kind: ReasonKind::Device,
+            name: None,
+            file: None,
+            line: None,
+            start: None,
+            end: None,
+            line_text: None,
+        }],
+    }
+}
+
+const fn family_name(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "IPv4 traffic",
+        Family::V6 => "IPv6 traffic",
+    }
+}
+
 /// A line that is not understood, stands on one side only and may affect
 /// anything may open or close anything.
 fn opaque_lines(
@@ -574,8 +682,10 @@ fn opaque_lines(
                     device: one.name.clone(),
                     text: format!(
                         "`{}` is not understood and may affect any traffic",
-                        line.key
+                        line.key.lines().next().unwrap_or("")
                     ),
+                    kind: ReasonKind::Device,
+                    name: None,
                     file,
                     line: number,
                     start: Some(line.span.start),

@@ -34,8 +34,8 @@ pub struct DeviceChange {
     /// What rules without a partner may match: before, after; for IPv4 and
     /// IPv6.
     pub seeds: [[Vec<Seed>; 2]; 2],
-    /// Permitted packets may be treated or routed differently, or their replies
-    /// judged differently.
+    /// Permitted packets may be treated differently, or their replies judged
+    /// differently.
     pub treatments: bool,
 }
 

@@ -412,10 +412,13 @@ fn compare(
         holds: &holds,
     };
     let mut evaluation = evaluate(device, packet, &context);
-    if evaluation.disposition == fw_model::evaluate::Disposition::Unrouted
+    // The configuration does not say where these packets go; the case does.
+    let unrouted = evaluation.disposition == fw_model::evaluate::Disposition::Unrouted;
+    let unmoved = evaluation.translated.destination == packet.destination;
+    if case.egress.is_none()
+        && (unrouted || unmoved)
         && unknown_way(side, case, &evaluation.translated)
     {
-        // The configuration does not say where these packets go; the case does.
         context.egress = case.leaves;
         evaluation = evaluate(device, packet, &context);
     }
@@ -423,10 +426,7 @@ fn compare(
         && evaluation.local
         && evaluation.translated.destination == packet.destination
         && evaluation.disposition != fw_model::evaluate::Disposition::Denied;
-    if outcome.disposition == Disposition::Local
-        || local
-        || outcome.disposition == Disposition::Exhausted
-    {
+    if outcome.disposition.stays() || local || outcome.disposition == Disposition::Exhausted {
         return Ok(());
     }
     let forward = evaluation.disposition == fw_model::evaluate::Disposition::Permitted;

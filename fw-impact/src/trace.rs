@@ -110,7 +110,9 @@ impl<'s, 'a> Ways<'s, 'a> {
         let steps = steps(self.side, outcome);
         let why = reasons(self.side, self.name, "", assumed);
         let word = match outcome.disposition {
-            Disposition::Permitted | Disposition::Local => FlowVerdict::Permitted,
+            Disposition::Permitted | Disposition::Local | Disposition::Own => {
+                FlowVerdict::Permitted
+            }
             Disposition::Exhausted => FlowVerdict::Undecided,
             _ => FlowVerdict::Denied,
         };

@@ -7,7 +7,7 @@ use crate::graph::topology::Place;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::locality::Locality;
 use crate::packet_set::{Assumed, Budget, Dim, Product, Set};
-use crate::report::{FlowVerdict, Reason, Side as SideName};
+use crate::report::{FlowVerdict, Reason, ReasonKind, Side as SideName};
 use fw_model::evaluate::Journey;
 use fw_model::{AddressSet, Endpoint, Family, Flow, IntervalSet};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -179,7 +179,7 @@ impl<'s, 'a> Comparison<'s, 'a> {
                 let assumed = before.piece.assumed.clone();
                 let before = Arc::new(before);
                 if self.locality.unchanged(self.before, &before) {
-                    if before.disposition == Disposition::Local {
+                    if before.disposition.stays() {
                         out.some_stay = true;
                         continue;
                     }
@@ -199,16 +199,14 @@ impl<'s, 'a> Comparison<'s, 'a> {
                 } else {
                     assumed.clone()
                 };
-                let outside = Outside {
+                let within = Within {
                     enter: self.same_place(&before),
                     lenient: before.disposition == Disposition::Local,
-                    ways: None,
+                    ..Within::default()
                 };
-                let after = run_within(self.after, flow, family, &entered, &assumed, &outside);
+                let after = run_within(self.after, flow, family, &entered, &assumed, &within);
                 for after in after {
-                    if before.disposition == Disposition::Local
-                        && after.disposition == Disposition::Local
-                    {
+                    if left_out(&before, &after) {
                         out.some_stay = true;
                         continue;
                     }
@@ -298,7 +296,12 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     out.push(Reason {
                         side: name,
                         device: here.device.name.clone(),
-                        text: format!("`{}` is not understood and may affect this flow", line.key),
+                        text: format!(
+                            "`{}` is not understood and may affect this flow",
+                            line.key.lines().next().unwrap_or("")
+                        ),
+                        kind: ReasonKind::Device,
+                        name: None,
                         file,
                         line: number,
                         start: Some(line.span.start),
@@ -408,10 +411,25 @@ fn met(outcome: &Outcome) -> impl Iterator<Item = usize> + '_ {
         .chain(outcome.returns.iter().map(|r| r.device))
 }
 
+/// True if packets are no transit traffic on either side: they stay on both,
+/// or end at the device on one side and go nowhere on the other.
+fn left_out(before: &Outcome, after: &Outcome) -> bool {
+    let nowhere = |one: &Outcome, other: &Outcome| {
+        one.disposition == Disposition::Own
+            && !other.disposition.passes()
+            && other.disposition != Disposition::Exhausted
+            && after.piece.assumed.is_empty()
+    };
+    (before.disposition.stays() && after.disposition.stays())
+        || nowhere(before, after)
+        || nowhere(after, before)
+}
+
 fn passes(outcome: &Outcome) -> Passes {
     match outcome.disposition {
         Disposition::Exhausted => None,
-        // Packets that need not cross a device arrive.
+        // Packets that need not cross a device arrive; those that end at one
+        // where they crossed it on the other side do not.
         Disposition::Permitted | Disposition::Local => Some(true),
         _ => Some(false),
     }
@@ -575,24 +593,28 @@ pub fn run(
     product: &Product,
     assumed: &Assumed,
 ) -> Vec<Outcome> {
-    run_within(side, flow, family, product, assumed, &Outside::default())
+    run_within(side, flow, family, product, assumed, &Within::default())
 }
 
-/// What is known of the world outside a snapshot.
-#[derive(Clone, Default, Debug)]
-pub struct Outside {
+/// What is known of packets besides the snapshot, and what following them may
+/// cost. Interfaces are numbers, of the only device there is or that the flow
+/// names.
+#[derive(Clone, Debug, Default)]
+pub struct Within {
+    /// Only packets that may come in, and where nothing tells it leave, by these
+    /// interfaces.
+    pub ways: Option<[Set; 2]>,
+    /// Packets come in by one of these, whatever routes say.
+    pub ingress: Option<Set>,
     /// Where the snapshot leaves open by which place packets enter: there.
     pub enter: Option<Place>,
     /// Sources that no route leads back to are no hosts.
     pub lenient: bool,
-    /// Packets may come in, and where nothing tells it leave, by these
-    /// interfaces alone: numbers, of the only device there is or that the
-    /// flow names.
-    pub ways: Option<[Set; 2]>,
+    /// How much work following them is worth.
+    pub budget: Budget,
 }
 
-/// Follows packets of a flow on one side, knowing something of the world
-/// outside it.
+/// Follows packets of a flow on one side, as far as `within` says.
 #[must_use]
 pub fn run_within(
     side: &Side<'_>,
@@ -600,10 +622,8 @@ pub fn run_within(
     family: Family,
     product: &Product,
     assumed: &Assumed,
-    outside: &Outside,
+    within: &Within,
 ) -> Vec<Outcome> {
-    let prefer = outside.enter.as_ref();
-    let ways = outside.ways.as_ref();
     let to_device = match &flow.to {
         Endpoint::Device(name) => Some(name.as_str()),
         _ => None,
@@ -646,9 +666,9 @@ pub fn run_within(
         application: flow.application.as_deref(),
         user: flow.user.as_ref().map(Option::as_deref),
         egress: egress.as_deref(),
-        egress_within: ways.map(|[_, egress]| egress),
+        egress_within: within.ways.as_ref().map(|[_, egress]| egress),
         replies: flow.check_return,
-        budget: Cell::new(Budget::default()),
+        budget: Cell::new(within.budget),
     };
     let parts = if journey == Journey::Through {
         let (crossing, staying) = side.crossing_part(family, product, only);
@@ -693,6 +713,15 @@ pub fn run_within(
                 None => continue,
             }
         }
+        if let (Some(numbers), Some(device)) = (&within.ingress, only) {
+            let entries = side.entries_by(family, &part, device, numbers, assumed);
+            out.extend(
+                entries
+                    .into_iter()
+                    .flat_map(|e| side.follow(e, only, &query)),
+            );
+            continue;
+        }
         if ingress.is_none() {
             let cut_off = side.cut_off(family, only);
             let sources = part.get(Dim::Source);
@@ -707,9 +736,10 @@ pub fn run_within(
                 part = part.with(Dim::Source, Arc::new(rest));
             }
         }
-        let found = side.entries(family, &part, ingress.as_deref(), only, prefer, assumed);
+        let enter = within.enter.as_ref();
+        let found = side.entries(family, &part, ingress.as_deref(), only, enter, assumed);
         for entry in found.entries {
-            let entry = match ways {
+            let entry = match &within.ways {
                 Some([ingress, _]) => side.entering(entry, ingress),
                 None => Some(entry),
             };
@@ -719,7 +749,7 @@ pub fn run_within(
     }
     // Sources that no route leads back to are no hosts, if others of the flow
     // are somewhere.
-    let some = !out.is_empty() || outside.lenient;
+    let some = !out.is_empty() || within.lenient;
     let disposition = if some {
         Disposition::Local
     } else {

@@ -34,6 +34,8 @@ pub struct Device {
     pub answers: Answers,
     /// Its zones.
     pub zones: Vec<Zone>,
+    /// Links to other devices that the configuration itself tells.
+    pub links: Vec<DeviceLink>,
     /// Its static routes. Connected ones follow from the interfaces.
     pub routes: Vec<Route>,
     /// True if routes may be learned that the configuration does not show (a
@@ -125,6 +127,18 @@ pub struct Interface {
     pub management_only: bool,
     /// Where it stands.
     pub span: Option<Span>,
+}
+
+/// A link to another device of the same configuration: a pair of interfaces
+/// between two virtual systems.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct DeviceLink {
+    /// The interface on this device.
+    pub interface: String,
+    /// The other device.
+    pub device: String,
+    /// The interface on the other device.
+    pub peer: String,
 }
 
 /// A named group of interfaces.

@@ -26,7 +26,9 @@ pub mod source;
 pub mod treatment;
 
 pub use address::{AddressSet, Family};
-pub use device::{Answers, Device, Interface, Pipeline, Stage, StageKind, Tunnel, View, Zone};
+pub use device::{
+    Answers, Device, DeviceLink, Interface, Pipeline, Stage, StageKind, Tunnel, View, Zone,
+};
 pub use diagnostic::{Diagnostic, Effect, Severity};
 pub use filter::{Action, Filter, FilterId, PacketEffect, Rule};
 pub use flow::{Endpoint, Expect, Flow, Quantity};

@@ -182,7 +182,7 @@ impl At<'_, '_> {
                     let arrived = self.stages(one, &pipeline.input, &start, query, ended);
                     out.extend(arrived.into_iter().map(|i| self.arrive(i, &ingress)));
                 } else {
-                    ended.push(one.traveller.end(Disposition::Local));
+                    ended.push(self.stop(one, &ingress, Disposition::Own));
                 }
             }
         }

@@ -289,6 +289,34 @@ impl Side<'_> {
         out
     }
 
+    /// Where the packets of `product` enter a device if they come in by one of
+    /// these interfaces, by number.
+    #[must_use]
+    pub fn entries_by(
+        &self,
+        family: Family,
+        product: &Product,
+        device: usize,
+        numbers: &Set,
+        assumed: &Assumed,
+    ) -> Vec<Entry> {
+        let Some(here) = self.devices.get(device) else {
+            return Vec::new();
+        };
+        let feasible = numbers.intersect(here.feasible_interfaces());
+        let numbers = if feasible.is_empty() {
+            numbers
+        } else {
+            &Arc::new(feasible)
+        };
+        let places: Vec<Place> = here
+            .interfaces()
+            .members(numbers)
+            .map(|name| (device, Arc::clone(name)))
+            .collect();
+        self.alternatives(&places, &Piece::entering(family, product, assumed.clone()))
+    }
+
     fn named(&self, name: &str, devices: &[usize]) -> Vec<Place> {
         devices
             .iter()

@@ -23,8 +23,10 @@ pub enum Disposition {
     OneSided(usize),
     /// The device that it is for does not answer at this address.
     NotAnswered,
-    /// It is for a device itself, which was not asked for.
+    /// It need not cross a device.
     Local,
+    /// It ends at a device that it is addressed to, which was not asked for.
+    Own,
     /// Working it out takes too long.
     Exhausted,
 }
@@ -34,6 +36,12 @@ impl Disposition {
     #[must_use]
     pub const fn passes(&self) -> bool {
         matches!(self, Self::Permitted)
+    }
+
+    /// True if it is no transit traffic.
+    #[must_use]
+    pub const fn stays(&self) -> bool {
+        matches!(self, Self::Local | Self::Own)
     }
 }
 
