@@ -6,9 +6,12 @@
 //! read and judged again.
 
 use crate::graph::{Outcome, Side};
+use crate::packet_set::Product;
 use crate::report::{Cause, EditKind, Impact, Side as SideName};
 use crate::verdict::{Comparison, Difference, Judgement};
-use fw_model::{Definition, DefinitionId, Device, Flow, Snapshot, SourceId, Span};
+use fw_model::{
+    Definition, DefinitionId, Device, Family, Flow, IntervalSet, Snapshot, SourceId, Span,
+};
 use ipnet::IpNet;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
@@ -26,6 +29,9 @@ pub struct Edit {
     pub line: u32,
     /// Its text.
     pub text: String,
+    /// Which run of edited lines it belongs to: lines that follow each other
+    /// without an unchanged one between them have one number.
+    pub hunk: usize,
 }
 
 impl Edit {
@@ -53,8 +59,18 @@ pub trait Counterfactual: Sync {
     fn without(&self, undone: &[usize], scope: Option<&BTreeSet<String>>) -> Option<Snapshot>;
 }
 
-/// How many counterfactuals are tried for one flow.
-const TRIALS: usize = 160;
+/// A line of a side.
+type Place = (SideName, SourceId, u32);
+
+/// How many counterfactuals are tried for one flow, at most and at least, and
+/// how many lines of text are read for them.
+const TRIALS: (usize, usize, usize) = (160, 24, 1_000_000);
+
+/// In hunks of up to so many lines every line is tried alone.
+const SINGLES: usize = 40;
+
+/// How many packets are looked at before all of a flow's are.
+const PROBES: usize = 8;
 
 /// Devices that all kept counterfactuals hold together.
 const KEPT: usize = 4096;
@@ -109,9 +125,11 @@ impl<'c, 'a> Causes<'c, 'a> {
     /// The smallest set of edits whose reversal undoes `impact` on `flow`.
     #[must_use]
     pub fn of(&self, flow: &Flow, judgement: &Judgement, impact: Impact) -> Vec<Cause> {
-        let relevant = self.relevant(judgement);
+        let (relevant, deciders) = self.relevant(judgement);
         let crossed = self.crossed(judgement);
         let all = self.candidates(&crossed);
+        let hunks = self.hunks(&deciders, &all);
+        let probe = probe(judgement);
         let wide = self.scope(flow, &crossed);
         // Of a large network the crossed devices are tried alone first.
         let known = wide.as_ref().map_or_else(
@@ -123,25 +141,60 @@ impl<'c, 'a> Causes<'c, 'a> {
         );
         let narrow = (!crossed.is_empty() && crossed.len() < known).then_some(crossed);
         let alone = narrow.and_then(|names| {
-            self.within(Some(names), flow, impact, |search| {
-                let found = search.find(&relevant, &all)?;
+            self.within(Some(names), (flow, impact, &probe), |search| {
+                let found = search.find(&relevant, &hunks)?;
                 search.keeps_way(&found).then_some(found)
             })
         });
         alone
-            .or_else(|| self.within(wide, flow, impact, |search| search.find(&relevant, &all)))
+            .or_else(|| {
+                self.within(wide, (flow, impact, &probe), |search| {
+                    search.find(&relevant, &hunks)
+                })
+            })
             .unwrap_or(relevant)
             .into_iter()
             .filter_map(|at| self.cause(at))
             .collect()
     }
 
+    /// The edits a hunk, those closest to one of `places` first, then in the
+    /// order of `all`.
+    fn hunks(&self, places: &BTreeSet<Place>, all: &[usize]) -> Vec<Vec<usize>> {
+        let edits = self.counterfactual.edits();
+        let ranks: FxHashMap<usize, usize> = all.iter().copied().zip(0..).collect();
+        let numbered: Vec<(usize, &Edit)> = edits.iter().enumerate().collect();
+        let away = |(_, edit): &(usize, &Edit)| {
+            let same = |p: &&Place| p.0 == edit.side() && p.1 == edit.source;
+            let lines = places.iter().filter(same).map(|p| p.2.abs_diff(edit.line));
+            lines.min().unwrap_or(u32::MAX)
+        };
+        let mut out: Vec<(u32, usize, Vec<usize>)> = numbered
+            .chunk_by(|a, b| a.1.hunk == b.1.hunk)
+            .map(|hunk| {
+                let nearest = hunk.iter().map(away).min().unwrap_or(u32::MAX);
+                let rank = hunk.iter().filter_map(|(at, _)| ranks.get(at)).min();
+                let edits = hunk.iter().map(|(at, _)| *at).collect();
+                (nearest, rank.copied().unwrap_or(usize::MAX), edits)
+            })
+            .collect();
+        out.sort_by_key(|(nearest, rank, _)| (*nearest, *rank));
+        out.into_iter().map(|(_, _, hunk)| hunk).collect()
+    }
+
+    /// How many counterfactuals are tried: fewer where the text is long.
+    fn trials(&self) -> usize {
+        let (most, least, lines) = TRIALS;
+        let after = self.comparison.after.snapshot;
+        let length: usize = after.ledgers.iter().map(|l| l.coverage().lines).sum();
+        (lines / length.max(1)).clamp(least, most)
+    }
+
     /// A search among some of the devices, or all of them.
     fn within(
         &self,
         scope: Option<BTreeSet<String>>,
-        flow: &Flow,
-        impact: Impact,
+        (flow, impact, probe): (&Flow, Impact, &[(Family, Product)]),
         look: impl FnOnce(&mut Search<'_, 'c, 'a>) -> Option<Vec<usize>>,
     ) -> Option<Vec<usize>> {
         let full = self.comparison.before;
@@ -156,14 +209,16 @@ impl<'c, 'a> Causes<'c, 'a> {
             scope,
             flow,
             impact,
-            left: TRIALS,
+            probe,
+            left: self.trials(),
         })
     }
 
     /// The edits that the deciding rules of differing packets stand on, or
-    /// refer to: most likely the causes.
-    fn relevant(&self, judgement: &Judgement) -> Vec<usize> {
+    /// refer to: most likely the causes. And where those rules stand.
+    fn relevant(&self, judgement: &Judgement) -> (Vec<usize>, BTreeSet<Place>) {
         let mut out = BTreeSet::new();
+        let mut deciders = BTreeSet::new();
         let differs = |difference| difference != Difference::None;
         let any = judgement.cells.iter().any(|c| differs(c.difference));
         let members = judgement
@@ -178,6 +233,7 @@ impl<'c, 'a> Causes<'c, 'a> {
                 SideName::Before,
                 &joint.before,
                 &mut out,
+                &mut deciders,
             );
             if !joint.same {
                 self.of_outcome(
@@ -185,10 +241,11 @@ impl<'c, 'a> Causes<'c, 'a> {
                     SideName::After,
                     &joint.after,
                     &mut out,
+                    &mut deciders,
                 );
             }
         }
-        out.into_iter().collect()
+        (out.into_iter().collect(), deciders)
     }
 
     fn of_outcome(
@@ -197,6 +254,7 @@ impl<'c, 'a> Causes<'c, 'a> {
         name: SideName,
         outcome: &Outcome,
         out: &mut BTreeSet<usize>,
+        deciders: &mut BTreeSet<Place>,
     ) {
         let mut lines = |span: Span, last: u32| {
             // Long blocks (a whole access list as one definition) have more
@@ -231,6 +289,7 @@ impl<'c, 'a> Causes<'c, 'a> {
             for rule in visit.rules.iter().filter_map(|r| r.get(here.device)) {
                 if let Some(span) = rule.span {
                     lines(span, span.line);
+                    deciders.insert((name, span.source, span.line));
                 }
                 for definition in used(here.device, &rule.uses) {
                     lines(definition.span, definition.last_line);
@@ -466,27 +525,60 @@ struct Search<'s, 'c, 'a> {
     scope: Option<BTreeSet<String>>,
     flow: &'s Flow,
     impact: Impact,
+    /// Some packets with a difference.
+    probe: &'s [(Family, Product)],
     left: usize,
+}
+
+/// Some packets with a difference: one of each of the first parts. A difference
+/// that stays for one of them is not undone, which is known much sooner than
+/// for all packets.
+fn probe(judgement: &Judgement) -> Vec<(Family, Product)> {
+    judgement
+        .cells
+        .iter()
+        .filter(|c| c.difference != Difference::None)
+        .take(PROBES)
+        .filter_map(|cell| {
+            let [a, b, c, d] = cell.product.first()?;
+            let sets = [a, b, c, d].map(|value| Arc::new(IntervalSet::single(value)));
+            Some((cell.family, Product { sets }))
+        })
+        .collect()
+}
+
+/// True if no packets have a difference.
+fn undone_for(judgement: &Judgement) -> bool {
+    let mut cells = judgement.cells.iter();
+    cells.all(|c| c.difference == Difference::None)
 }
 
 impl Search<'_, '_, '_> {
     /// The smallest set of edits that undoes the impact, looked for among the
-    /// relevant ones first.
-    fn find(&mut self, relevant: &[usize], all: &[usize]) -> Option<Vec<usize>> {
+    /// relevant ones first, then by hunks.
+    fn find(&mut self, relevant: &[usize], hunks: &[Vec<usize>]) -> Option<Vec<usize>> {
         if let Some(one) = self.single(relevant) {
             return Some(one);
         }
-        if self.restores(relevant) {
-            return Some(self.shrink(relevant.to_vec()));
-        }
-        let first: FxHashSet<usize> = relevant.iter().copied().collect();
-        let rest: Vec<usize> = all.iter().copied().filter(|e| !first.contains(e)).collect();
-        if let Some(one) = self.single(&rest) {
-            return Some(one);
-        }
-        let mut all = all.to_vec();
-        all.sort_unstable();
-        self.restores(&all).then(|| self.shrink(all))
+        let start = if self.restores(relevant) {
+            relevant.to_vec()
+        } else if let Some(hunk) = hunks.iter().find(|hunk| self.restores(hunk)) {
+            // Lines of one hunk hang together (a block, a value that was
+            // replaced). Without the lines around it, one may still do.
+            let few = hunk.len() <= SINGLES;
+            if let Some(alone) = few.then(|| self.single(hunk)).flatten() {
+                return Some(alone);
+            }
+            hunk.clone()
+        } else if self.restores(&hunks.concat()) {
+            self.shrink(hunks.to_vec()).concat()
+        } else {
+            return None;
+        };
+        let lines = start.into_iter().map(|edit| vec![edit]).collect();
+        let mut found = self.shrink(lines).concat();
+        found.sort_unstable();
+        Some(found)
     }
 
     /// What `look` says of the comparison of the before side with the after
@@ -500,7 +592,9 @@ impl Search<'_, '_, '_> {
             return false;
         }
         self.left -= 1;
-        let Some(snapshot) = self.causes.variant(undone, self.scope.as_ref()) else {
+        let mut undone = undone.to_vec();
+        undone.sort_unstable();
+        let Some(snapshot) = self.causes.variant(&undone, self.scope.as_ref()) else {
             return false;
         };
         let before = self.before;
@@ -511,6 +605,11 @@ impl Search<'_, '_, '_> {
         };
         let after = Side::compared(&snapshot, before.snapshot, before.conditions, before.now);
         let comparison = Comparison::new(before, &after);
+        if !self.probe.is_empty()
+            && !undone_for(&comparison.judge_packets(self.flow, self.probe.to_vec()))
+        {
+            return false;
+        }
         let judgement = comparison.judge(self.flow);
         look(&comparison, &judgement)
     }
@@ -519,13 +618,10 @@ impl Search<'_, '_, '_> {
     fn restores(&mut self, undone: &[usize]) -> bool {
         let (flow, impact) = (self.flow, self.impact);
         self.tried(undone, |comparison, judgement| {
-            let same = judgement
-                .cells
-                .iter()
-                .all(|c| c.difference == Difference::None);
+            let same = undone_for(judgement);
             let (before, after) = (comparison.before, comparison.after);
             same && (impact != Impact::Changed
-                || crate::change::changes(before, after, flow, &judgement.joints).is_empty())
+                || crate::change::changes(before, after, flow, judgement).is_empty())
         })
     }
 
@@ -559,28 +655,29 @@ impl Search<'_, '_, '_> {
     }
 
     /// Leaves out whatever is not needed, larger parts first, until no single
-    /// edit can be left out.
-    fn shrink(&mut self, mut edits: Vec<usize>) -> Vec<usize> {
-        let mut size = edits.len().div_ceil(2);
+    /// group of edits can be left out.
+    fn shrink(&mut self, mut groups: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
+        let mut size = groups.len().div_ceil(2);
         loop {
             let mut at = 0;
             let mut shrunk = false;
-            while at < edits.len() {
-                let without: Vec<usize> = edits
+            while at < groups.len() {
+                let kept = |i: usize| !(at..at + size).contains(&i);
+                let without: Vec<Vec<usize>> = groups
                     .iter()
                     .enumerate()
-                    .filter(|(i, _)| !(at..at + size).contains(i))
-                    .map(|(_, &e)| e)
+                    .filter(|(i, _)| kept(*i))
+                    .map(|(_, group)| group.clone())
                     .collect();
-                if self.restores(&without) {
-                    edits = without;
+                if self.restores(&without.concat()) {
+                    groups = without;
                     shrunk = true;
                 } else {
                     at += size;
                 }
             }
-            if size == 1 && !shrunk || self.left == 0 {
-                return edits;
+            if size <= 1 && !shrunk || self.left == 0 {
+                return groups;
             }
             if !shrunk {
                 size = size.div_ceil(2);

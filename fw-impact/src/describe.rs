@@ -242,6 +242,7 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
         Disposition::Unrouted => return vec![without_rule("no route", None)],
         Disposition::Discarded(span) => return vec![without_rule("null route", *span)],
         Disposition::Loop => return vec![without_rule("loop", None)],
+        Disposition::Own => return vec![without_rule("the device's own address", None)],
         Disposition::Denied | Disposition::Exhausted => {
             if let Some(visit) = outcome.visits.last()
                 && let Some(decision) = decision(side, visit)

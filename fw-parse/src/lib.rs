@@ -7,6 +7,7 @@
 
 pub mod decode;
 pub mod detect;
+pub mod include;
 pub mod token;
 pub mod vendor;
 pub mod vendors;

@@ -41,6 +41,14 @@ pub trait Vendor: Sync {
         false
     }
 
+    /// The paths of other files that `text` includes, as they are on the
+    /// device. A file of the input that such a path names
+    /// ([`crate::include::names`]) belongs to the device, even if it looks
+    /// like no configuration by itself.
+    fn includes(&self, _text: &str) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Reads the files. Never fails and never panics: what is not understood
     /// is opaque in the ledgers and in the model.
     fn parse(&self, input: Input<'_>) -> Parsed;

@@ -5,18 +5,19 @@ use crate::random::Random;
 use crate::world::{Fate, Place, World, answered_ports};
 use fw_impact::graph::device::Query;
 use fw_impact::graph::network::Entry;
+use fw_impact::graph::piece::Passage;
 use fw_impact::graph::{Disposition as End, Outcome, Piece, Side};
 use fw_impact::packet_set::{Assumed, ConditionTable, Product};
 use fw_model::evaluate::{
     Context, Disposition, Evaluation, Journey, Step, evaluate, evaluate_reply,
 };
+use fw_model::nat::{AddressTranslation, PortTranslation};
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::{Action, Condition, Device, Family, Packet, Snapshot, Source, SourceId};
 use fw_parse::{Input, Vendor};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
 /// What the model says of a packet.
 #[derive(Clone, Debug)]
@@ -230,13 +231,16 @@ impl<'a> Judge<'a> {
                 application: None,
                 user: None,
                 egress: None,
+                egress_within: None,
                 replies: true,
                 budget: Cell::default(),
             };
             let region = Product::everything(family);
             let entry = Entry {
                 device: 0,
-                ingress: world.ingress(place).map(Arc::from),
+                ingress: world
+                    .ingress(place)
+                    .map(|name| Passage::Interface(name.into())),
                 piece: Piece::entering(family, &region, Assumed::default()),
             };
             side.follow(entry, Some(0), &query)
@@ -295,7 +299,46 @@ pub struct Case<'c> {
     pub also: &'c [(Place, Packet)],
 }
 
-fn disagreement(verdict: &Verdict, fate: &Fate) -> Option<String> {
+/// Whether a packet arrived as the deciding translations say. What a device
+/// chooses of a pool is its own business, and so is the source port of what it
+/// hides.
+fn translated_so(device: &Device, evaluation: &Evaluation, arrived: &Packet) -> bool {
+    let expected = evaluation.translated;
+    let translations: Vec<_> = evaluation
+        .steps
+        .iter()
+        .filter(|step| step.action == "translate")
+        .filter_map(|step| {
+            let filter = device.filters.iter().find(|f| f.name == step.filter)?;
+            let rule = filter
+                .rules
+                .iter()
+                .find(|r| r.name == step.rule && r.span == step.span)?;
+            match &rule.action {
+                Action::Translate(translation) => Some(translation),
+                _ => None,
+            }
+        })
+        .collect();
+    let of_pool = |address: &Option<AddressTranslation>, arrived: std::net::IpAddr| matches!(address, Some(AddressTranslation::Pool(set)) if set.contains(arrived));
+    let source = arrived.source == expected.source
+        || translations.iter().any(|t| {
+            of_pool(&t.source, arrived.source)
+                || matches!(t.source, Some(AddressTranslation::EgressInterface))
+        });
+    let destination = arrived.destination == expected.destination
+        || translations
+            .iter()
+            .any(|t| of_pool(&t.destination, arrived.destination));
+    let port = arrived.destination_port == expected.destination_port
+        || translations.iter().any(|t| {
+            matches!(&t.destination_port, Some(PortTranslation::Pool(set))
+                if set.contains(arrived.destination_port.into()))
+        });
+    source && destination && port
+}
+
+fn disagreement(device: &Device, verdict: &Verdict, fate: &Fate) -> Option<String> {
     let mut wrong = Vec::new();
     let mut check = |what: &str, said: Option<bool>, happened: bool| {
         if said.is_some_and(|s| s != happened) {
@@ -305,6 +348,14 @@ fn disagreement(verdict: &Verdict, fate: &Fate) -> Option<String> {
     check("arrives", verdict.arrives, fate.arrived.is_some());
     check("works", verdict.works, fate.answered);
     check("works by the engine", verdict.engine, fate.answered);
+    if let (Some(true), Some(arrived)) = (verdict.arrives, &fate.arrived)
+        && !translated_so(device, &verdict.evaluation, arrived)
+    {
+        wrong.push(format!(
+            "translation: model {}, kernel {arrived}",
+            verdict.evaluation.translated
+        ));
+    }
     (!wrong.is_empty()).then(|| wrong.join(", "))
 }
 
@@ -340,11 +391,11 @@ pub fn compare(
     tally.rulesets += 1;
     for (((place, packet), verdict), fate) in asked.iter().zip(fates) {
         let mut fate = fate;
-        let mut complaint = disagreement(verdict, &fate);
+        let mut complaint = disagreement(device, verdict, &fate);
         if complaint.is_some() && wrong.len() < 4 {
             tally.retried += 1;
             fate = world.probe(&[(*place, *packet)])[0];
-            complaint = disagreement(verdict, &fate);
+            complaint = disagreement(device, verdict, &fate);
         }
         if let Some(complaint) = complaint {
             wrong.push(report(case, *place, packet, verdict, &fate, &complaint));

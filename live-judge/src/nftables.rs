@@ -16,6 +16,22 @@ pub fn load(text: &str) -> Result<(), String> {
     run("nft", &["-f", "-"], &text).map(drop)
 }
 
+/// Loads the files of a host as they are, in place of what was loaded. The
+/// first file includes the others.
+///
+/// # Errors
+/// What nft says.
+pub fn load_files(files: &[(String, String)]) -> Result<(), String> {
+    match files {
+        [(_, text)] if text.trim_start().starts_with('{') => {
+            load("flush ruleset\n")?;
+            run("nft", &["-j", "-f", "-"], text).map(drop)
+        }
+        [(_, text)] => load(text),
+        _ => Err("several files".into()),
+    }
+}
+
 /// Loads a generated ruleset without the rules that nft refuses, such as those
 /// that ask for two protocols at once; returns what is left, and how many rules
 /// went.

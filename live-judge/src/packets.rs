@@ -96,7 +96,12 @@ impl Landmarks {
             }),
             ports: ports.into_iter().collect(),
             own_ports: answered_ports(),
-            near: NEAR.iter().map(|p| p.parse().expect("a prefix")).collect(),
+            near: device
+                .routes
+                .iter()
+                .map(|r| r.prefix)
+                .filter(|p| p.prefix_len() > 0)
+                .collect(),
             own,
         }
     }

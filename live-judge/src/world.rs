@@ -68,6 +68,8 @@ pub struct World {
     hosts: [Host; 2],
     own: OwnSockets,
     next: u32,
+    /// Hosts that are behind the near interface besides [`NEAR`].
+    also_near: Vec<IpAddr>,
 }
 
 struct Host {
@@ -256,6 +258,48 @@ impl OwnSockets {
     }
 }
 
+/// Sets the firewall's interfaces up: addresses, neighbours, and routes to
+/// what is behind them. The calling thread is in the firewall's namespace.
+fn connect(names: [&str; 2], also_near: &[IpAddr]) {
+    let [near_name, far_name] = names;
+    let [mut v4, mut v6] = [String::new(), String::new()];
+    for (name, [own4, own6], gateway, link) in [
+        (near_name, OWN_NEAR, "169.254.1", "fe80:0:0:1"),
+        (far_name, OWN_FAR, "169.254.2", "fe80:0:0:2"),
+    ] {
+        let neighbour = format!("lladdr 02:00:00:00:00:02 dev {name} nud permanent");
+        v4.push_str(&format!(
+            "link set {name} up\naddr replace {own4}/32 dev {name}\n\
+             neigh replace {gateway}.2 {neighbour}\n"
+        ));
+        v6.push_str(&format!(
+            "addr replace {own6}/128 dev {name} nodad\nneigh replace {link}::2 {neighbour}\n"
+        ));
+    }
+    let hosts: Vec<String> = also_near
+        .iter()
+        .map(|a| IpNet::from(*a).to_string())
+        .collect();
+    for prefix in NEAR.into_iter().chain(hosts.iter().map(String::as_str)) {
+        let (batch, via) = if prefix.contains(':') {
+            (&mut v6, "fe80:0:0:1::2")
+        } else {
+            (&mut v4, "169.254.1.2")
+        };
+        batch.push_str(&format!(
+            "route replace {prefix} via {via} dev {near_name} onlink\n"
+        ));
+    }
+    v4.push_str(&format!(
+        "route replace default via 169.254.2.2 dev {far_name} onlink\n"
+    ));
+    v6.push_str(&format!(
+        "route replace default via fe80:0:0:2::2 dev {far_name} onlink\n"
+    ));
+    run("ip", &["-4", "-batch", "-"], &v4).expect("the topology");
+    run("ip", &["-6", "-batch", "-"], &v6).expect("the topology");
+}
+
 /// The ports on which the firewall itself answers.
 #[must_use]
 pub fn answered_ports() -> Vec<u16> {
@@ -277,19 +321,13 @@ impl World {
             let _ = Command::new("ip").args(["netns", "del", name]).output();
             run("ip", &["netns", "add", name], "").expect("a namespace");
         }
-        for (host, name, own, gateway, link) in [
-            (near, near_name, OWN_NEAR, "169.254.1", "fe80:0:0:1"),
-            (far, far_name, OWN_FAR, "169.254.2", "fe80:0:0:2"),
+        for (host, name, gateway, link) in [
+            (near, near_name, "169.254.1", "fe80:0:0:1"),
+            (far, far_name, "169.254.2", "fe80:0:0:2"),
         ] {
-            let [own4, own6] = own;
             script.push_str(&format!(
                 "ip -n {firewall} link add {name} address 02:00:00:00:00:01 type veth peer name uplink netns {host} address 02:00:00:00:00:02\n\
-                 ip -n {firewall} link set {name} up\n\
                  ip -n {host} link set uplink up\n\
-                 ip -n {firewall} addr add {own4}/32 dev {name}\n\
-                 ip -n {firewall} addr add {own6}/128 dev {name} nodad\n\
-                 ip -n {firewall} neigh replace {gateway}.2 lladdr 02:00:00:00:00:02 dev {name} nud permanent\n\
-                 ip -n {firewall} neigh replace {link}::2 lladdr 02:00:00:00:00:02 dev {name} nud permanent\n\
                  ip -n {host} addr add {gateway}.2/32 dev uplink\n\
                  ip -n {host} addr add {link}::2/128 dev uplink nodad\n\
                  ip -n {host} neigh replace {gateway}.1 lladdr 02:00:00:00:00:01 dev uplink nud permanent\n\
@@ -298,23 +336,10 @@ impl World {
                  ip -n {host} -6 route add default via {link}::1 dev uplink onlink\n",
             ));
         }
-        for prefix in NEAR {
-            let (flag, via) = if prefix.contains(':') {
-                ("-6", "fe80:0:0:1::2")
-            } else {
-                ("-4", "169.254.1.2")
-            };
-            script.push_str(&format!(
-                "ip -n {firewall} {flag} route add {prefix} via {via} dev {near_name} onlink\n"
-            ));
-        }
-        script.push_str(&format!(
-            "ip -n {firewall} -4 route add default via 169.254.2.2 dev {far_name} onlink\n\
-             ip -n {firewall} -6 route add default via fe80:0:0:2::2 dev {far_name} onlink\n\
-             ip -n {firewall} link set lo up\n"
-        ));
+        script.push_str(&format!("ip -n {firewall} link set lo up\n"));
         run("sh", &["-e"], &script).expect("the topology");
         enter(firewall);
+        connect([near_name, far_name], &[]);
         // Inherited by all programs that this thread starts.
         let mut script = String::new();
         for scope in ["all", "default", near_name, far_name] {
@@ -349,9 +374,40 @@ impl World {
             hosts,
             own,
             next: 1,
+            also_near: Vec::new(),
         };
         world.drain(&mut |_, _| {});
         world
+    }
+
+    /// Gives the firewall's interfaces other names, and puts hosts behind the
+    /// near one.
+    pub fn arrange(&mut self, names: [&str; 2], near: &[IpAddr]) {
+        let same = [&*self.near_name, &*self.far_name] == names;
+        if same && near.iter().all(|a| self.is_near(*a)) {
+            return;
+        }
+        let mut batch = String::new();
+        for (old, step) in [(&self.near_name, "tmp0"), (&self.far_name, "tmp1")] {
+            batch.push_str(&format!(
+                "link set {old} down\nlink set {old} name {step}\n"
+            ));
+        }
+        for (step, new) in ["tmp0", "tmp1"].iter().zip(names) {
+            batch.push_str(&format!("link set {step} name {new}\n"));
+        }
+        run("ip", &["-batch", "-"], &batch).expect("interfaces can be renamed");
+        self.also_near = near.to_vec();
+        connect(names, near);
+        [self.near_name, self.far_name] = names.map(str::to_owned);
+    }
+
+    fn is_near(&self, address: IpAddr) -> bool {
+        self.also_near.contains(&address)
+            || NEAR
+                .iter()
+                .filter_map(|p| p.parse::<IpNet>().ok())
+                .any(|net| net.contains(&address))
     }
 
     /// Gives a device what its ruleset does not say: interfaces and routes.
@@ -378,6 +434,11 @@ impl World {
             span: None,
         };
         device.routes = NEAR.iter().map(|p| route(p, &self.near_name)).collect();
+        for host in &self.also_near {
+            device
+                .routes
+                .push(route(&IpNet::from(*host).to_string(), &self.near_name));
+        }
         for all in ["0.0.0.0/0", "::/0"] {
             device.routes.push(route(all, &self.far_name));
         }

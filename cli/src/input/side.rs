@@ -75,7 +75,7 @@ pub fn load(side: Side, input: &str, settings: &Settings<'_>) -> Result<Loaded, 
             }
         }
     }
-    let mut configs = Vec::new();
+    let mut configs: Vec<Config<'_>> = Vec::new();
     let mut unknown = Vec::new();
     for raw in &files {
         if folder && skipped(raw, &mut loaded) {
@@ -91,13 +91,28 @@ pub fn load(side: Side, input: &str, settings: &Settings<'_>) -> Result<Loaded, 
             None => None,
         };
         match recognize(raw, vendor.or(settings.vendor)) {
-            Ok((vendor, text)) => configs.push((raw, vendor, text)),
-            Err(message) => unknown.push(message),
+            Ok((vendor, text)) => configs.push(Config { raw, vendor, text }),
+            Err(message) => unknown.push((raw, message)),
         }
     }
-    if !unknown.is_empty() {
-        return Err(Failure::Input(unknown.join("\nerror: ")));
+    let mut messages = Vec::new();
+    for (raw, message) in unknown {
+        // A part of a configuration need not look like one.
+        let owner = configs.iter().find(|c| c.includes(raw)).map(|c| c.vendor);
+        match (owner, fw_parse::decode(&raw.bytes)) {
+            (Some(vendor), Ok(text)) => configs.push(Config { raw, vendor, text }),
+            (Some(vendor), Err(NotText::Empty)) => configs.push(Config {
+                raw,
+                vendor,
+                text: String::new(),
+            }),
+            _ => messages.push(message),
+        }
     }
+    if !messages.is_empty() {
+        return Err(Failure::Input(messages.join("\nerror: ")));
+    }
+    included_last(&mut configs);
     if configs.is_empty() {
         return Err(Failure::Input(format!("{location} holds no configuration")));
     }
@@ -203,6 +218,61 @@ fn unknown(name: &str, undetected: &Undetected) -> String {
     message
 }
 
+/// A file that was recognized.
+struct Config<'r> {
+    raw: &'r Raw,
+    vendor: &'static dyn Vendor,
+    text: String,
+}
+
+impl Config<'_> {
+    /// True if this configuration includes a file, which lies in the same
+    /// folder or below it.
+    fn includes(&self, other: &Raw) -> bool {
+        includes(self.vendor, &self.text, &self.raw.path, &other.path)
+    }
+}
+
+fn includes(vendor: &dyn Vendor, text: &str, path: &str, other: &str) -> bool {
+    path != other
+        && other.starts_with(parent(path))
+        && vendor
+            .includes(text)
+            .iter()
+            .any(|included| fw_parse::include::names(included, other))
+}
+
+/// Puts included files behind those that include them: the first file of a
+/// device names it.
+fn included_last(configs: &mut [Config<'_>]) {
+    let mut included: BTreeMap<&str, usize> = BTreeMap::new();
+    let depth = |included: &BTreeMap<&str, usize>, path: &str| included.get(path).copied();
+    // A file that is included by an included file comes behind that.
+    for round in 1..=configs.len().min(INCLUDES) {
+        let before = included.len();
+        for config in configs.iter() {
+            let by = configs.iter().any(|other| {
+                (round == 1 || depth(&included, &other.raw.path) == Some(round - 1))
+                    && other.includes(config.raw)
+            });
+            if by {
+                included.entry(&config.raw.path).or_insert(round);
+            }
+        }
+        if included.len() == before {
+            break;
+        }
+    }
+    let order: BTreeMap<String, usize> = included
+        .into_iter()
+        .map(|(path, round)| (path.to_owned(), round))
+        .collect();
+    configs.sort_by_key(|c| order.get(&c.raw.path).copied().unwrap_or(0));
+}
+
+/// Includes are followed this deep.
+const INCLUDES: usize = 16;
+
 impl Loaded {
     /// A side without anything in it.
     pub fn empty(side: Side) -> Self {
@@ -220,12 +290,21 @@ impl Loaded {
     }
 
     /// Sorts the configurations into devices.
-    fn group(&mut self, configs: Vec<(&Raw, &'static dyn Vendor, String)>, input: &str) {
-        let relatives: Vec<String> = configs.iter().map(|c| c.0.relative.clone()).collect();
-        for (raw, vendor, text) in configs {
+    fn group(&mut self, configs: Vec<Config<'_>>, input: &str) {
+        let relatives: Vec<String> = configs.iter().map(|c| c.raw.relative.clone()).collect();
+        for Config { raw, vendor, text } in configs {
             let id = SourceId(u32::try_from(self.snapshot.sources.len()).unwrap_or(u32::MAX));
             let folder = raw.relative.rsplit_once('/').map(|(folder, _)| folder);
             let joined = self.units.iter_mut().find(|unit| {
+                let included = unit.vendor.name() == vendor.name()
+                    && unit
+                        .files
+                        .iter()
+                        .filter_map(|f| self.snapshot.sources.get(f.0 as usize))
+                        .any(|source| includes(vendor, &source.text, &source.path, &raw.path));
+                if included {
+                    return true;
+                }
                 let Some(first) = unit
                     .files
                     .first()
@@ -402,6 +481,7 @@ impl Loaded {
             .map(|((a, i), (b, j))| ((real(a), i.clone()), (real(b), j.clone())))
             .collect();
         self.snapshot.devices.sort_by(|a, b| a.name.cmp(&b.name));
+        self.snapshot.link_devices(&[]);
         self.snapshot.resolve(&self.names);
     }
 
@@ -485,6 +565,7 @@ impl Loaded {
             }
         }
         snapshot.devices.sort_by(|a, b| a.name.cmp(&b.name));
+        snapshot.link_devices(&self.snapshot.devices);
         Some(snapshot)
     }
 }

@@ -11,6 +11,7 @@ pub mod decompose;
 pub mod index;
 pub mod local;
 pub mod minimize;
+pub mod original;
 pub mod product;
 pub mod term;
 

@@ -62,6 +62,29 @@ pub(super) fn command<'a>(words: Vec<Word<'a>>) -> Option<Parsed<'a>> {
     reader.finish()
 }
 
+/// Options whose value is text of the administrator's: it may be anything,
+/// `!` too.
+const FREE_TEXT: [&str; 6] = [
+    "comment",
+    "log-prefix",
+    "nflog-prefix",
+    "ulog-prefix",
+    "string",
+    "hex-string",
+];
+
+/// Options of the protocols' own modules, which `-p` loads.
+const OF_PROTOCOLS: [&str; 8] = [
+    "dport",
+    "sport",
+    "destination-port",
+    "source-port",
+    "tcp-flags",
+    "syn",
+    "icmp-type",
+    "icmpv6-type",
+];
+
 /// Which of a rule's modules an option belongs to.
 #[derive(Clone, Copy)]
 enum Owner {
@@ -118,7 +141,7 @@ impl<'a> Reader<'a> {
     /// releases had it.
     fn argument(&mut self, negated: bool, option: &str) -> Argument<'a> {
         let mut negated = negated;
-        if self.peek() == Some("!") {
+        if self.peek() == Some("!") && !FREE_TEXT.contains(&option) {
             self.at += 1;
             negated = !negated;
         }
@@ -241,6 +264,11 @@ impl<'a> Reader<'a> {
                     });
                     self.loaded.push((Owner::Match(at), module));
                     self.set(negated, Owner::Match(at), option);
+                } else if OF_PROTOCOLS.contains(&name) {
+                    while self.operand().is_some() {}
+                    self.rule.faults.push(format!(
+                        "option `--{name}` needs a protocol before it that has it"
+                    ));
                 } else {
                     self.unknown(negated, name.to_owned());
                 }

@@ -1,7 +1,7 @@
 //! A ruleset in nft's own words. Both readers, text and JSON, make this; text
 //! and JSON of one ruleset make the same one, up to positions.
 
-use fw_model::Span;
+use fw_model::{SourceId, Span};
 
 /// Where something stands: its first line with columns, and its last line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,6 +10,13 @@ pub struct Place {
     pub span: Span,
     /// The last line.
     pub last_line: u32,
+}
+
+impl Place {
+    /// Its lines.
+    pub fn lines(self) -> impl Iterator<Item = (SourceId, u32)> {
+        (self.span.line..=self.last_line).map(move |line| (self.span.source, line))
+    }
 }
 
 /// What a command works on, in the order of the file.
@@ -41,8 +48,8 @@ pub enum Command {
     FlushSet(TableName, String),
     /// `add element`
     AddElements(TableName, String, Vec<Element>, Place),
-    /// `delete element`
-    DeleteElements(TableName, String, Vec<Element>, Place),
+    /// `delete element`, and `destroy element`, which may be of none (false).
+    DeleteElements(TableName, String, Vec<Element>, bool, Place),
     /// A named limit, quota, counter, helper, flowtable...
     AddObject(TableName, NamedObject),
     /// Text that is not understood and may be anything.
@@ -349,6 +356,8 @@ pub struct SetBlock {
     pub dynamic: bool,
     /// `flags timeout` or a timeout: its members leave.
     pub timeout: bool,
+    /// `auto-merge`: overlapping intervals become one.
+    pub auto_merge: bool,
     /// The elements.
     pub elements: Vec<Element>,
     /// An attribute of it is not understood.

@@ -225,7 +225,7 @@ impl Reader {
                 if added {
                     Command::AddElements(table, name, elements, place)
                 } else {
-                    Command::DeleteElements(table, name, elements, place)
+                    Command::DeleteElements(table, name, elements, true, place)
                 }
             }
             "counter" | "quota" | "limit" | "ct helper" | "ct timeout" | "ct expectation"
@@ -331,6 +331,8 @@ impl Reader {
             map,
             dynamic,
             timeout,
+            // What nft prints is merged already.
+            auto_merge: object.get("auto-merge").and_then(Value::as_bool) == Some(true),
             elements,
             unknown,
             defines: Vec::new(),

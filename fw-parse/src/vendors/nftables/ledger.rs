@@ -1,51 +1,86 @@
 //! The status of every line.
 
-use super::ast::{Command, Place, Rule, Statement, Verdict};
+use super::ast::{Command, Rule, Statement, Verdict};
 use super::json::Json;
+use super::lex::Line;
 use super::parse::Text;
-use fw_model::{Ledger, Source};
+use fw_model::{Ledger, Source, SourceId};
 
 const COMMENT: &str = "a comment";
 const ARP: &str = "arp tables see no IP packets";
 const OBJECT: &str = "holds no rule: counters and the like";
 
-/// Marks the lines of a text.
-pub fn text(ledger: &mut Ledger, source: &Source, text: &Text) {
-    for (number, line) in (1u32..).zip(source.text.lines()) {
-        if line.trim_start().starts_with('#') {
-            ledger.inert(number, COMMENT);
+/// The ledgers of a device's files.
+pub struct Ledgers<'l> {
+    /// The files, in the order of the ledgers.
+    pub files: &'l [(SourceId, &'l Source)],
+    /// The ledgers.
+    pub ledgers: Vec<Ledger>,
+}
+
+impl<'l> Ledgers<'l> {
+    /// Empty ledgers.
+    pub fn new(files: &'l [(SourceId, &'l Source)]) -> Self {
+        Self {
+            files,
+            ledgers: files
+                .iter()
+                .map(|(_, source)| Ledger::new(source))
+                .collect(),
         }
     }
-    // An empty line may still hold what closes a comment-only construct.
-    for &line in &text.marks.modeled {
-        ledger.modeled(line);
+
+    fn of(&mut self, source: SourceId) -> Option<(&'l Source, &mut Ledger)> {
+        let at = self.files.iter().position(|(id, _)| *id == source)?;
+        Some((self.files.get(at)?.1, self.ledgers.get_mut(at)?))
+    }
+
+    fn modeled(&mut self, (source, line): Line) {
+        if let Some((_, ledger)) = self.of(source) {
+            ledger.modeled(line);
+        }
+    }
+
+    fn inert(&mut self, (source, line): Line, reason: &'static str) {
+        if let Some((_, ledger)) = self.of(source) {
+            ledger.inert(line, reason);
+        }
+    }
+
+    /// Marks a line that is not understood.
+    pub fn opaque(&mut self, (source, line): Line) {
+        if let Some((_, ledger)) = self.of(source) {
+            ledger.opaque(line);
+        }
+    }
+}
+
+/// Marks the lines of a text.
+pub fn text(ledgers: &mut Ledgers<'_>, text: &Text) {
+    for &line in text.marks.modeled.iter().chain(&text.included) {
+        ledgers.modeled(line);
     }
     for &(line, reason) in &text.marks.inert {
-        ledger.inert(line, reason);
+        ledgers.inert(line, reason);
     }
     for define in &text.defines {
-        lines(define.place, |line| ledger.modeled(line));
+        define.place.lines().for_each(|line| ledgers.modeled(line));
     }
-    commands(ledger, &text.commands);
-    for &line in &text.comments {
+    commands(ledgers, &text.commands);
+    for &(source, line) in &text.comments {
         // A comment between the lines of a statement is one all the same.
-        if source
-            .line(line)
-            .is_some_and(|l| l.trim_start().starts_with('#'))
+        if let Some((text, ledger)) = ledgers.of(source)
+            && text
+                .line(line)
+                .is_some_and(|l| l.trim_start().starts_with('#'))
         {
             ledger.inert(line, COMMENT);
         }
     }
 }
 
-fn lines(place: Place, mut mark: impl FnMut(u32)) {
-    for line in place.span.line..=place.last_line {
-        mark(line);
-    }
-}
-
 /// Marks the lines of commands: first what is understood, then what is not.
-pub fn commands(ledger: &mut Ledger, commands: &[Command]) {
+pub fn commands(ledger: &mut Ledgers<'_>, commands: &[Command]) {
     for command in commands {
         match command {
             Command::AddChain(table, chain) => {
@@ -53,15 +88,15 @@ pub fn commands(ledger: &mut Ledger, commands: &[Command]) {
                     modeled(ledger, rule);
                 }
                 if table.family == "arp" {
-                    lines(chain.place, |line| ledger.inert(line, ARP));
+                    chain.place.lines().for_each(|line| ledger.inert(line, ARP));
                 }
             }
             Command::AddRule(_, _, _, rule) => modeled(ledger, rule),
-            Command::AddSet(_, set) => lines(set.place, |line| ledger.modeled(line)),
+            Command::AddSet(_, set) => set.place.lines().for_each(|line| ledger.modeled(line)),
             Command::AddObject(_, object) => {
                 // A limit or quota decides for the rules that name it.
                 let decides = matches!(object.kind.as_str(), "limit" | "quota");
-                lines(object.place, |line| {
+                object.place.lines().for_each(|line| {
                     if decides {
                         ledger.modeled(line);
                     } else {
@@ -71,8 +106,10 @@ pub fn commands(ledger: &mut Ledger, commands: &[Command]) {
             }
             Command::AddTable(_, _, place)
             | Command::AddElements(_, _, _, place)
-            | Command::DeleteElements(_, _, _, place)
-            | Command::DeleteRule(_, _, _, place) => ledger.modeled(place.span.line),
+            | Command::DeleteElements(_, _, _, _, place)
+            | Command::DeleteRule(_, _, _, place) => {
+                ledger.modeled((place.span.source, place.span.line))
+            }
             _ => {}
         }
     }
@@ -85,22 +122,24 @@ pub fn commands(ledger: &mut Ledger, commands: &[Command]) {
             }
             Command::AddRule(table, _, _, rule) if table.family != "arp" => opaque(ledger, rule),
             Command::AddSet(_, set) if set.unknown.is_some() => {
-                lines(set.place, |line| ledger.opaque(line));
+                set.place.lines().for_each(|line| ledger.opaque(line));
             }
-            Command::Unknown(_, place) => lines(*place, |line| ledger.opaque(line)),
+            Command::Unknown(_, place) => place.lines().for_each(|line| ledger.opaque(line)),
             _ => {}
         }
     }
 }
 
-fn modeled(ledger: &mut Ledger, rule: &Rule) {
-    lines(rule.place, |line| ledger.modeled(line));
+fn modeled(ledger: &mut Ledgers<'_>, rule: &Rule) {
+    rule.place.lines().for_each(|line| ledger.modeled(line));
 }
 
-fn opaque(ledger: &mut Ledger, rule: &Rule) {
+fn opaque(ledger: &mut Ledgers<'_>, rule: &Rule) {
     for statement in &rule.statements {
         match statement {
-            Statement::Unknown(_) => lines(rule.place, |line| ledger.opaque(line)),
+            Statement::Unknown(_) => {
+                rule.place.lines().for_each(|line| ledger.opaque(line));
+            }
             Statement::Verdict(Verdict::JumpBlock(rules) | Verdict::GotoBlock(rules)) => {
                 for rule in rules {
                     opaque(ledger, rule);
@@ -112,13 +151,13 @@ fn opaque(ledger: &mut Ledger, rule: &Rule) {
 }
 
 /// Marks the lines of a JSON file.
-pub fn json(ledger: &mut Ledger, read: &Json) {
+pub fn json(ledgers: &mut Ledgers<'_>, source: SourceId, read: &Json) {
     for &line in &read.modeled {
-        ledger.modeled(line);
+        ledgers.modeled((source, line));
     }
-    commands(ledger, &read.commands);
+    commands(ledgers, &read.commands);
     for &line in &read.opaque {
-        ledger.opaque(line);
+        ledgers.opaque((source, line));
     }
 }
 

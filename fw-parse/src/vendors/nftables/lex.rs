@@ -48,15 +48,21 @@ impl Token {
     }
 }
 
+/// A line of a file.
+pub type Line = (SourceId, u32);
+
 /// The tokens of a text, and the handles that `# handle N` comments give, by
 /// line.
+#[derive(Default)]
 pub struct Lexed {
     /// The tokens.
     pub tokens: Vec<Token>,
     /// Handles by line.
-    pub handles: FxHashMap<u32, u64>,
+    pub handles: FxHashMap<Line, u64>,
     /// Lines that hold a comment.
-    pub comments: Vec<u32>,
+    pub comments: Vec<Line>,
+    /// Lines that include a file which was read.
+    pub included: Vec<Line>,
 }
 
 const PAIRS: [&str; 10] = ["==", "!=", "<=", ">=", "<<", ">>", "&&", "||", "{%", "%}"];
@@ -69,11 +75,7 @@ fn word_byte(byte: u8) -> bool {
 
 /// Splits a text into tokens.
 pub fn lex(text: &str, source: SourceId) -> Lexed {
-    let mut out = Lexed {
-        tokens: Vec::new(),
-        handles: FxHashMap::default(),
-        comments: Vec::new(),
-    };
+    let mut out = Lexed::default();
     let mut interned: FxHashMap<&str, Rc<str>> = FxHashMap::default();
     for (number, raw) in (1u32..).zip(text.split('\n')) {
         let line = raw.strip_suffix('\r').unwrap_or(raw);
@@ -114,12 +116,12 @@ fn lex_line<'a>(
             continue;
         }
         if first == b'#' {
-            out.comments.push(number);
+            out.comments.push((source, number));
             let mut words = rest.trim_start_matches('#').split_ascii_whitespace();
             if words.next() == Some("handle")
                 && let Some(handle) = words.next().and_then(|w| w.parse().ok())
             {
-                out.handles.insert(number, handle);
+                out.handles.insert((source, number), handle);
             }
             return false;
         }

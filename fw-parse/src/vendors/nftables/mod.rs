@@ -3,6 +3,8 @@
 
 mod ast;
 mod detect;
+mod elements;
+mod include;
 mod json;
 mod ledger;
 mod lex;
@@ -17,7 +19,9 @@ mod tests;
 use crate::detect::Evidence;
 use crate::vendor::{Input, Parsed, Vendor};
 use ast::{Command, Define};
-use fw_model::{Device, Ledger, Source, SourceId};
+use fw_model::Device;
+use include::Files;
+use ledger::Ledgers;
 use ruleset::Ruleset;
 
 /// The nftables front end.
@@ -36,28 +40,21 @@ impl Vendor for Nftables {
         detect::detect(text)
     }
 
+    fn includes(&self, text: &str) -> Vec<String> {
+        include::paths(text)
+    }
+
     fn parse(&self, input: Input<'_>) -> Parsed {
         let device = Device {
             name: input.fallback_name.to_owned(),
             sources: input.files.iter().map(|&(id, _)| id).collect(),
             ..Device::default()
         };
+        let files = Files::new(input.files);
+        let mut ledgers = Ledgers::new(input.files);
         let mut reading = Reading::default();
-        let mut ledgers: Vec<Ledger> = input.files.iter().map(|(_, s)| Ledger::new(s)).collect();
-        let included: Vec<bool> = input
-            .files
-            .iter()
-            .map(|(_, source)| {
-                input
-                    .files
-                    .iter()
-                    .any(|(_, other)| names_file(other, source))
-            })
-            .collect();
-        for (at, &(id, source)) in input.files.iter().enumerate() {
-            if !included.get(at).copied().unwrap_or(false) {
-                reading.file(&input, at, id, source, &mut ledgers, 0);
-            }
+        for at in files.roots() {
+            reading.file(&input, at, &files, &mut ledgers);
         }
         let mut ruleset = Ruleset::default();
         for command in reading.commands {
@@ -66,46 +63,14 @@ impl Vendor for Nftables {
         let complete = ruleset.flushed || reading.dump;
         let lowered = lower::lower(&ruleset, &reading.defines, device, complete);
         for place in lowered.opaque {
-            if let Some(at) = input
-                .files
-                .iter()
-                .position(|&(id, _)| id == place.span.source)
-                && let Some(ledger) = ledgers.get_mut(at)
-            {
-                for line in place.span.line..=place.last_line {
-                    ledger.opaque(line);
-                }
-            }
+            place.lines().for_each(|line| ledgers.opaque(line));
         }
         Parsed {
             devices: vec![lowered.device],
-            ledgers,
+            ledgers: ledgers.ledgers,
             diagnostics: lowered.diagnostics,
         }
     }
-}
-
-/// How deep files may include each other.
-const INCLUDES: usize = 16;
-
-/// The last part of a path.
-fn file_name(path: &str) -> &str {
-    path.rsplit(['/', '\\']).next().unwrap_or(path)
-}
-
-/// True if `other` has an `include` of `source`.
-fn names_file(other: &Source, source: &Source) -> bool {
-    !std::ptr::eq(other, source)
-        && other
-            .text
-            .lines()
-            .filter_map(included_path)
-            .any(|path| file_name(path) == file_name(&source.path))
-}
-
-fn included_path(line: &str) -> Option<&str> {
-    let rest = line.trim().strip_prefix("include")?.trim_start();
-    rest.strip_prefix('"')?.split('"').next()
 }
 
 /// The commands of all files, in order.
@@ -117,44 +82,22 @@ struct Reading {
 }
 
 impl Reading {
-    fn file(
-        &mut self,
-        input: &Input<'_>,
-        at: usize,
-        id: SourceId,
-        source: &Source,
-        ledgers: &mut [Ledger],
-        depth: usize,
-    ) {
-        let Some(ledger) = ledgers.get_mut(at) else {
+    /// Reads a file and those that it includes.
+    fn file(&mut self, input: &Input<'_>, at: usize, files: &Files<'_>, ledgers: &mut Ledgers<'_>) {
+        let Some(&(id, source)) = input.files.get(at) else {
             return;
         };
         if source.text.trim_start().starts_with('{') {
             let read = json::read(source, id);
-            ledger::json(ledger, &read);
+            ledger::json(ledgers, id, &read);
             self.dump |= read.dump;
             self.commands.extend(read.commands);
             return;
         }
-        let text = parse::text(&source.text, id, self.defines.len());
-        ledger::text(ledger, source, &text);
+        let text = parse::text(files.tokens(at), self.defines.len());
+        ledger::text(ledgers, &text);
         self.dump |= ledger::is_dump(source, &text);
         self.defines.extend(text.defines);
-        for command in text.commands {
-            if let Command::Unknown(words, place) = &command
-                && let Some(path) = included_path(words)
-                && depth < INCLUDES
-                && let Some((n, &(other, file))) = input.files.iter().enumerate().find(|(_, f)| {
-                    !std::ptr::eq(f.1, source) && file_name(&f.1.path) == file_name(path)
-                })
-            {
-                if let Some(ledger) = ledgers.get_mut(at) {
-                    ledger.modeled(place.span.line);
-                }
-                self.file(input, n, other, file, ledgers, depth + 1);
-                continue;
-            }
-            self.commands.push(command);
-        }
+        self.commands.extend(text.commands);
     }
 }

@@ -1,9 +1,9 @@
 //! The ruleset that the commands of the files add up to.
 
 use super::ast::{
-    ChainBlock, Command, Element, Hook, NamedObject, Place, Policy, Rule, RulePosition, SetBlock,
-    TableName,
+    ChainBlock, Command, Hook, NamedObject, Place, Policy, Rule, RulePosition, SetBlock, TableName,
 };
+use super::elements;
 use fw_model::Span;
 use rustc_hash::FxHashMap;
 
@@ -126,6 +126,7 @@ impl Ruleset {
                             set.elements.extend(block.elements);
                             set.dynamic |= block.dynamic;
                             set.timeout |= block.timeout;
+                            set.auto_merge |= block.auto_merge;
                         }
                         None => table.sets.push(block),
                     }
@@ -148,10 +149,15 @@ impl Ruleset {
                     place,
                 )),
             },
-            Command::DeleteElements(name, set, elements, _) => {
-                if let Some(set) = self.set(&name, &set) {
-                    let gone = |e: &Element| elements.iter().any(|g| g.key == e.key);
-                    set.elements.retain(|e| !gone(e));
+            Command::DeleteElements(name, set, elements, must_be_there, place) => {
+                let removed = self
+                    .set(&name, &set)
+                    .is_some_and(|set| elements::remove(set, &elements));
+                if !removed && must_be_there {
+                    self.failed.push((
+                        format!("delete element {} {} {set}", name.family, name.name),
+                        place,
+                    ));
                 }
             }
             Command::AddObject(name, object) => {

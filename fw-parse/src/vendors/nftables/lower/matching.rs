@@ -1175,17 +1175,23 @@ fn fib_type(scope: &Scope<'_>, dimension: Dimension, kind: u128) -> MatchExpr {
         Dimension::Source => "saddr",
         Dimension::Destination => "daddr",
     };
-    match kind {
-        2 => MatchExpr::Local(dimension),
-        5 => {
-            let nets = ["224.0.0.0/4", "ff00::/8"];
-            let sets: Vec<AddressSet> = nets
-                .iter()
-                .filter_map(|n| n.parse().ok())
-                .map(AddressSet::prefix)
-                .collect();
-            MatchExpr::address(dimension, Arc::new(AddressSet::union_all(&sets)))
+    let addresses = |nets: &[&str]| {
+        let sets: Vec<AddressSet> = nets
+            .iter()
+            .filter_map(|n| n.parse().ok())
+            .map(AddressSet::prefix)
+            .collect();
+        MatchExpr::address(dimension, Arc::new(AddressSet::union_all(&sets)))
+    };
+    match (kind, dimension, scope.variant.to_itself) {
+        // What comes to the input hook was found to be local, or is sent to
+        // all.
+        (2, Dimension::Destination, Some(true)) => {
+            addresses(&["224.0.0.0/4", "255.255.255.255/32", "ff00::/8"]).negate()
         }
+        (2, Dimension::Destination, Some(false)) => MatchExpr::Never,
+        (2, ..) => MatchExpr::Local(dimension),
+        (5, ..) => addresses(&["224.0.0.0/4", "ff00::/8"]),
         _ => {
             let text = format!("fib {word} type {kind}");
             MatchExpr::opaque(

@@ -32,6 +32,9 @@ pub struct Variant {
     pub ingress: bool,
     /// The hook knows by which interface it leaves.
     pub egress: bool,
+    /// Whether the destination is an address of the host itself, where the
+    /// hook tells: input sees no others, forward none of these.
+    pub to_itself: Option<bool>,
 }
 
 const PLAIN: Variant = Variant {
@@ -39,6 +42,7 @@ const PLAIN: Variant = Variant {
     early: false,
     ingress: true,
     egress: true,
+    to_itself: Some(false),
 };
 
 /// Where a rule stands, while it is lowered.
@@ -308,12 +312,15 @@ impl<'r> Lowering<'r> {
                 (variant.early, "before connection tracking"),
                 (!variant.ingress, "no ingress"),
                 (!variant.egress, "no egress"),
+                (variant.to_itself == Some(true), "to the host"),
             ] {
                 if set {
                     name.push_str(&format!(" ({word})"));
                 }
             }
             if variant == PLAIN {
+                name.push_str(" (forwarded)");
+            } else if variant.ingress && variant.egress {
                 name.push_str(" (all interfaces)");
             }
         }
@@ -490,6 +497,11 @@ impl<'r> Lowering<'r> {
                 early: rank == 0 || (matches!(rank, 1 | 4) && priority < CONNTRACK),
                 ingress: rank != 4,
                 egress: rank >= 3,
+                to_itself: match rank {
+                    2 => Some(true),
+                    3 => Some(false),
+                    _ => None,
+                },
             };
             let id = self.filter(table, chain, variant);
             let name = self

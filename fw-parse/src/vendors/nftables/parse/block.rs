@@ -4,7 +4,7 @@ use super::super::ast::{
     ChainBlock, Command, Element, Expr, Hook, NamedObject, Policy, Rule, RulePosition, SetBlock,
     TableAttributes, TableName,
 };
-use super::super::lex::Kind;
+use super::super::lex::{Kind, Line};
 use super::super::names::{FAMILIES, priority_value};
 use super::cursor::Cursor;
 use super::expression::set;
@@ -27,9 +27,9 @@ const OBJECTS: [&str; 9] = [
 #[derive(Default)]
 pub struct Marks {
     /// Lines that are understood.
-    pub modeled: Vec<u32>,
+    pub modeled: Vec<Line>,
     /// Lines without effect.
-    pub inert: Vec<(u32, &'static str)>,
+    pub inert: Vec<(Line, &'static str)>,
 }
 
 /// The commands of a file.
@@ -75,7 +75,7 @@ fn command(c: &mut Cursor<'_>, out: &mut Vec<Command>, marks: &mut Marks) -> Opt
     if matches!(verb, "list" | "monitor" | "describe") || (verb == "reset" && object != "rules") {
         c.skip_statement();
         let place = c.place_since(from);
-        for line in place.span.line..=place.last_line {
+        for line in place.lines() {
             marks.inert.push((line, "shows or resets counters only"));
         }
         return Some(());
@@ -142,7 +142,7 @@ fn command(c: &mut Cursor<'_>, out: &mut Vec<Command>, marks: &mut Marks) -> Opt
             let elements = elements(c)?;
             let place = c.place_since(from);
             out.push(if matches!(verb, "delete" | "destroy") {
-                Command::DeleteElements(table, name, elements, place)
+                Command::DeleteElements(table, name, elements, verb == "delete", place)
             } else {
                 Command::AddElements(table, name, elements, place)
             });
@@ -162,7 +162,7 @@ fn command(c: &mut Cursor<'_>, out: &mut Vec<Command>, marks: &mut Marks) -> Opt
         return None;
     }
     let place = c.place_since(from);
-    marks.modeled.extend(place.span.line..=place.last_line);
+    marks.modeled.extend(place.lines());
     Some(())
 }
 
@@ -219,7 +219,7 @@ fn table_block(
 ) -> Option<()> {
     let slot = out.len();
     let head = c.place_since(from);
-    marks.modeled.push(head.span.line);
+    marks.modeled.push((head.span.source, head.span.line));
     out.push(Command::AddTable(
         table.clone(),
         TableAttributes::default(),
@@ -237,7 +237,7 @@ fn table_block(
             return Some(());
         };
         if token.is("}") {
-            marks.modeled.push(token.span.line);
+            marks.modeled.push((token.span.source, token.span.line));
             c.at += 1;
             return Some(());
         }
@@ -318,7 +318,7 @@ fn table_item(
         return None;
     }
     let place = c.place_since(from);
-    marks.modeled.extend(place.span.line..=place.last_line);
+    marks.modeled.extend(place.lines());
     Some(())
 }
 
@@ -336,7 +336,7 @@ fn chain_block(
         rules: Vec::new(),
         place: head,
     };
-    marks.modeled.push(head.span.line);
+    marks.modeled.push((head.span.source, head.span.line));
     skip_newlines_before(c, "{");
     if !c.eat("{") {
         return c.at_end().then_some(chain);
@@ -348,13 +348,13 @@ fn chain_block(
             break;
         };
         if token.is("}") {
-            marks.modeled.push(token.span.line);
+            marks.modeled.push((token.span.source, token.span.line));
             c.at += 1;
             break;
         }
         if chain_attribute(c, &mut chain).is_some() && c.at_end() {
             let place = c.place_since(start);
-            marks.modeled.extend(place.span.line..=place.last_line);
+            marks.modeled.extend(place.lines());
             continue;
         }
         c.at = start;
@@ -511,6 +511,7 @@ fn set_block(c: &mut Cursor<'_>, name: String, map: bool, from: usize) -> Option
         map,
         dynamic: false,
         timeout: false,
+        auto_merge: false,
         elements: Vec::new(),
         unknown: None,
         defines: Vec::new(),
@@ -574,7 +575,7 @@ fn set_attribute(c: &mut Cursor<'_>, block: &mut SetBlock) -> Option<()> {
         "gc-interval" | "size" | "policy" => {
             c.word()?;
         }
-        "auto-merge" => {}
+        "auto-merge" => block.auto_merge = true,
         "comment" => {
             c.name()?;
         }

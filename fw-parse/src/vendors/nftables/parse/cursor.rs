@@ -161,7 +161,7 @@ impl<'t> Cursor<'t> {
         };
         let mut span = first.span;
         let mut last_line = span.line;
-        for token in real {
+        for token in real.filter(|t| t.span.source == first.span.source) {
             last_line = last_line.max(token.span.line);
             if token.span.line == span.line {
                 span.end = span.end.max(token.span.end);

@@ -6,11 +6,10 @@ pub mod expression;
 pub mod statement;
 
 use super::ast::{Command, Define, Rule, Statement, Verdict};
-use super::lex::{expand, lex};
+use super::lex::{Lexed, Line, expand};
 pub use block::Marks;
 use cursor::Cursor;
 pub use cursor::integer;
-use fw_model::SourceId;
 use rustc_hash::FxHashMap;
 
 /// What a text says.
@@ -22,12 +21,14 @@ pub struct Text {
     /// Lines that are settled already.
     pub marks: Marks,
     /// Lines with a comment on them.
-    pub comments: Vec<u32>,
+    pub comments: Vec<Line>,
+    /// Lines that include a file which was read.
+    pub included: Vec<Line>,
 }
 
-/// Reads a text. The ids of its `define`s count from `base`.
-pub fn text(text: &str, source: SourceId, base: usize) -> Text {
-    let lexed = lex(text, source);
+/// Reads the tokens of a file and of those that it includes. The ids of its
+/// `define`s count from `base`.
+pub fn text(lexed: Lexed, base: usize) -> Text {
     let (tokens, defines) = expand(lexed.tokens, base);
     let mut marks = Marks::default();
     let mut cursor = Cursor::new(&tokens);
@@ -50,11 +51,13 @@ pub fn text(text: &str, source: SourceId, base: usize) -> Text {
         defines,
         marks,
         comments: lexed.comments,
+        included: lexed.included,
     }
 }
 
-fn give_handle(rule: &mut Rule, handles: &FxHashMap<u32, u64>) {
-    rule.handle = handles.get(&rule.place.last_line).copied();
+fn give_handle(rule: &mut Rule, handles: &FxHashMap<Line, u64>) {
+    let last = (rule.place.span.source, rule.place.last_line);
+    rule.handle = handles.get(&last).copied();
     for statement in &mut rule.statements {
         if let Statement::Verdict(Verdict::JumpBlock(rules) | Verdict::GotoBlock(rules)) = statement
         {
