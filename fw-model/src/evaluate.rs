@@ -120,13 +120,15 @@ pub struct Evaluation {
 }
 
 /// The condition that stands for a part of an expression which the context
-/// leaves open, if `part` is such a part.
+/// leaves open, if `part` is such a part. `local` is the address that is known
+/// to be the device's own, because the packet is to it or of it.
 #[must_use]
 pub fn open_condition(
     part: &MatchExpr,
     device: &Device,
     application: Option<&str>,
     user: Option<Option<&str>>,
+    local: Option<Dimension>,
 ) -> Option<Arc<Condition>> {
     let condition = |key: String, kind, text: String| {
         Some(Arc::new(Condition {
@@ -158,11 +160,13 @@ pub fn open_condition(
                 format!("user {names}"),
             )
         }
-        MatchExpr::Local(dimension) if !device.interfaces_complete => condition(
-            format!("local {dimension:?}"),
-            ConditionKind::Environment,
-            format!("{dimension:?} address is the device's own").to_lowercase(),
-        ),
+        MatchExpr::Local(dimension) if !device.interfaces_complete && local != Some(*dimension) => {
+            condition(
+                format!("local {dimension:?}"),
+                ConditionKind::Environment,
+                format!("{dimension:?} address is the device's own").to_lowercase(),
+            )
+        }
         _ => None,
     }
 }
@@ -178,6 +182,8 @@ struct State<'a> {
     untracked: bool,
     /// The destination was translated to the device's own address.
     redirected: bool,
+    /// It is an answer.
+    reply: bool,
     local: bool,
     source_by: Option<String>,
     destination_by: Option<String>,
@@ -204,6 +210,7 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
         connection_mark: 0,
         untracked: false,
         redirected: false,
+        reply: false,
         local: false,
         source_by: None,
         destination_by: None,
@@ -250,7 +257,11 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
     };
     let reply_context = Context {
         journey,
-        ingress: forward.egress.as_deref(),
+        // What the device itself answers came in by no interface.
+        ingress: forward
+            .egress
+            .as_deref()
+            .filter(|_| journey != Journey::FromDevice),
         egress: context.ingress,
         state,
         tcp_flags: tcp_flags::SYN | tcp_flags::ACK,
@@ -276,6 +287,7 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         connection_mark: 0,
         untracked: false,
         redirected: false,
+        reply: true,
         local: false,
         source_by: None,
         destination_by: None,
@@ -516,12 +528,27 @@ impl<'a> State<'a> {
         }
     }
 
+    /// The address that is the device's own because of the packet's journey,
+    /// as long as nothing has translated it.
+    fn known_local(&self, view: View) -> Option<Dimension> {
+        let packet = self.seen(view);
+        match self.context.journey {
+            _ if self.reply => None,
+            Journey::ToDevice if packet.destination == self.original.destination => {
+                Some(Dimension::Destination)
+            }
+            Journey::FromDevice if packet.source == self.original.source => Some(Dimension::Source),
+            _ => None,
+        }
+    }
+
     fn matches(&self, expr: &MatchExpr, view: View) -> bool {
         if let Some(condition) = open_condition(
             expr,
             self.device,
             self.context.application,
             self.context.user,
+            self.known_local(view),
         ) {
             return (self.context.holds)(&condition);
         }
@@ -589,7 +616,8 @@ impl<'a> State<'a> {
                     Dimension::Source => packet.source,
                     Dimension::Destination => packet.destination,
                 };
-                self.device.own_addresses().contains(address)
+                self.known_local(view) == Some(*dimension)
+                    || self.device.own_addresses().contains(address)
             }
             MatchExpr::Original(part) => self.matches(part, View::ORIGINAL),
         }

@@ -318,7 +318,9 @@ fn translated_so(device: &Device, evaluation: &Evaluation, arrived: &Packet) -> 
         })
         .collect();
     let of_pool = |address: &Option<AddressTranslation>, arrived: std::net::IpAddr| matches!(address, Some(AddressTranslation::Pool(set)) if set.contains(arrived));
-    let source = arrived.source == expected.source
+    // Raw sockets of IPv6 at the firewall do not tell it.
+    let source = arrived.source.is_unspecified()
+        || arrived.source == expected.source
         || translations.iter().any(|t| {
             of_pool(&t.source, arrived.source)
                 || matches!(t.source, Some(AddressTranslation::EgressInterface))

@@ -222,7 +222,11 @@ impl At<'_, '_> {
             untracked: false,
         };
         let situation = Situation {
-            ingress: crossing.egress.clone(),
+            // What the device itself answers came in by no interface.
+            ingress: crossing
+                .egress
+                .clone()
+                .filter(|_| journey != Journey::FromDevice),
             egress: crossing.ingress.clone(),
             state: if !device.tracks_connections {
                 ConnectionState::New
