@@ -442,6 +442,7 @@ fn of_device(
         source_moved: moved(&crossing.original, &crossing.translated, SOURCE),
         destination_moved: moved(&crossing.original, &crossing.translated, DESTINATION),
         moved: false,
+        local: None,
         original: None,
     };
     let mut pool = SetPool::default();

@@ -101,6 +101,7 @@ fn matched(
         source_moved: false,
         destination_moved: false,
         moved: false,
+        local: None,
         original: None,
     };
     let mut translator = Translator {

@@ -123,13 +123,15 @@ pub struct Evaluation {
 pub const MUST_BE_IDENTIFIED: &str = "must be identified";
 
 /// The condition that stands for a part of an expression which the context
-/// leaves open, if `part` is such a part.
+/// leaves open, if `part` is such a part. `local` is the address that is known
+/// to be the device's own, because the packet is to it or of it.
 #[must_use]
 pub fn open_condition(
     part: &MatchExpr,
     device: &Device,
     application: Option<&str>,
     user: Option<Option<&str>>,
+    local: Option<Dimension>,
 ) -> Option<Arc<Condition>> {
     let condition = |key: String, kind, text: String| {
         Some(Arc::new(Condition {
@@ -161,11 +163,13 @@ pub fn open_condition(
                 format!("user {names}"),
             )
         }
-        MatchExpr::Local(dimension) if !device.interfaces_complete => condition(
-            format!("local {dimension:?}"),
-            ConditionKind::Environment,
-            format!("{dimension:?} address is the device's own").to_lowercase(),
-        ),
+        MatchExpr::Local(dimension) if !device.interfaces_complete && local != Some(*dimension) => {
+            condition(
+                format!("local {dimension:?}"),
+                ConditionKind::Environment,
+                format!("{dimension:?} address is the device's own").to_lowercase(),
+            )
+        }
         _ => None,
     }
 }
@@ -181,6 +185,8 @@ struct State<'a> {
     untracked: bool,
     /// The destination was translated to the device's own address.
     redirected: bool,
+    /// It is an answer.
+    reply: bool,
     local: bool,
     source_by: Option<String>,
     destination_by: Option<String>,
@@ -207,6 +213,7 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
         connection_mark: 0,
         untracked: false,
         redirected: false,
+        reply: false,
         local: false,
         source_by: None,
         destination_by: None,
@@ -283,6 +290,7 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         connection_mark: 0,
         untracked: false,
         redirected: false,
+        reply: true,
         local: false,
         source_by: None,
         destination_by: None,
@@ -523,12 +531,27 @@ impl<'a> State<'a> {
         }
     }
 
+    /// The address that is the device's own because of the packet's journey,
+    /// as long as nothing has translated it.
+    fn known_local(&self, view: View) -> Option<Dimension> {
+        let packet = self.seen(view);
+        match self.context.journey {
+            _ if self.reply => None,
+            Journey::ToDevice if packet.destination == self.original.destination => {
+                Some(Dimension::Destination)
+            }
+            Journey::FromDevice if packet.source == self.original.source => Some(Dimension::Source),
+            _ => None,
+        }
+    }
+
     fn matches(&self, expr: &MatchExpr, view: View) -> bool {
         if let Some(condition) = open_condition(
             expr,
             self.device,
             self.context.application,
             self.context.user,
+            self.known_local(view),
         ) {
             return (self.context.holds)(&condition);
         }
@@ -596,7 +619,8 @@ impl<'a> State<'a> {
                     Dimension::Source => packet.source,
                     Dimension::Destination => packet.destination,
                 };
-                self.device.own_addresses().contains(address)
+                self.known_local(view) == Some(*dimension)
+                    || self.device.own_addresses().contains(address)
             }
             MatchExpr::Original(part) => self.matches(part, View::ORIGINAL),
         }

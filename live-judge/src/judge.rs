@@ -350,14 +350,7 @@ fn disagreement(device: &Device, verdict: &Verdict, fate: &Fate) -> Option<Strin
     check("arrives", verdict.arrives, fate.arrived.is_some());
     check("works", verdict.works, fate.answered);
     check("works by the engine", verdict.engine, fate.answered);
-    // Which of two NAT chains of equal priority comes first is an assumption
-    // that reports list; a dump does not show it.
-    let ordered = device
-        .assumptions
-        .iter()
-        .all(|a| a.code != "equal-priority-order");
     if let (Some(true), Some(arrived)) = (verdict.arrives, &fate.arrived)
-        && ordered
         && !translated_so(device, &verdict.evaluation, arrived)
     {
         wrong.push(format!(

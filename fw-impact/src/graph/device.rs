@@ -14,7 +14,7 @@ use fw_model::evaluate::Journey;
 use fw_model::nat::{AddressTranslation, PortTranslation, Translation};
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::service::by_protocol;
-use fw_model::{Family, IntervalSet, Stage, StageKind, View};
+use fw_model::{Dimension, Family, IntervalSet, Stage, StageKind, View};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -616,6 +616,21 @@ impl At<'_, '_> {
             source_moved: moved(&piece.original, &piece.current, SOURCE),
             destination_moved: moved(&piece.original, &piece.current, DESTINATION),
             moved: !situation.reply && *fields != piece.original,
+            local: match query.journey {
+                _ if situation.reply => None,
+                Journey::ToDevice
+                    if field(fields, Dim::Destination)
+                        == field(&piece.original, Dim::Destination) =>
+                {
+                    Some(Dimension::Destination)
+                }
+                Journey::FromDevice
+                    if field(fields, Dim::Source) == field(&piece.original, Dim::Source) =>
+                {
+                    Some(Dimension::Source)
+                }
+                _ => None,
+            },
             original: (!situation.reply
                 && *fields != piece.original
                 && !self.here.originals(piece.family).is_empty())

@@ -6,7 +6,7 @@ use super::product::{DIMS, INTERFACE_MAX, Product, REGION_SETS, Region, Set};
 use super::term::{MarkTest, Reading, SetPool, Translator};
 use fw_model::match_expr::CivilMinute;
 use fw_model::packet::ConnectionState;
-use fw_model::{Device, Family, Filter, IntervalSet, MatchExpr};
+use fw_model::{Device, Dimension, Family, Filter, IntervalSet, MatchExpr};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -53,6 +53,9 @@ pub struct Context {
     pub destination_moved: bool,
     /// The packets as this stage sees them are not as they entered.
     pub moved: bool,
+    /// The address that is the device's own because the packets are to it, or
+    /// of it.
+    pub local: Option<Dimension>,
     /// The packets as they entered, if this stage sees them otherwise and
     /// rules ask for it. Each of these questions has one answer for all of
     /// them.
@@ -68,6 +71,7 @@ pub struct Asks {
     translated: bool,
     identity: bool,
     moved: bool,
+    local: bool,
     original: bool,
 }
 
@@ -89,7 +93,11 @@ impl Asks {
                     asks.moved = true;
                     asks.original = true;
                 }
-                MatchExpr::Opaque(_) | MatchExpr::Local(_) => asks.moved = true,
+                MatchExpr::Local(_) => {
+                    asks.moved = true;
+                    asks.local = true;
+                }
+                MatchExpr::Opaque(_) => asks.moved = true,
                 _ => {}
             });
         }
@@ -121,6 +129,9 @@ impl Asks {
         }
         if !self.moved {
             out.moved = false;
+        }
+        if !self.local {
+            out.local = None;
         }
         if !self.original {
             out.original = None;

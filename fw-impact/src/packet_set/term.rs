@@ -149,6 +149,7 @@ impl Translator<'_> {
             self.device,
             self.context.application.as_deref(),
             self.context.user.as_ref().map(Option::as_deref),
+            self.context.local,
         ) {
             let literal = self.conditions.literal(&self.placed(&condition));
             let literal = if negated { literal.negate() } else { literal };
@@ -230,6 +231,11 @@ impl Translator<'_> {
                     });
                 } else {
                     self.add(part, negated, out)?;
+                }
+            }
+            (MatchExpr::Local(dimension), _) if self.context.local == Some(*dimension) => {
+                if !negated {
+                    out.push(Term::default());
                 }
             }
             (MatchExpr::Local(dimension), _) => {
