@@ -499,6 +499,7 @@ fn of_device(
         moved: false,
         origin: None,
         of_origin: false,
+        local: None,
     };
     let mut pool = SetPool::default();
     let mut left: BTreeMap<TreatmentKind, Vec<Product>> = BTreeMap::new();

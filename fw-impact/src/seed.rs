@@ -103,6 +103,7 @@ fn matched(
         moved: false,
         origin: None,
         of_origin: false,
+        local: None,
     };
     let mut translator = Translator {
         device: here.device,

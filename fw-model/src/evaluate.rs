@@ -123,13 +123,15 @@ pub struct Evaluation {
 pub const MUST_BE_IDENTIFIED: &str = "must be identified";
 
 /// The condition that stands for a part of an expression which the context
-/// leaves open, if `part` is such a part.
+/// leaves open, if `part` is such a part. `local` is the address that is known
+/// to be the device's own, because the packet is to it or of it.
 #[must_use]
 pub fn open_condition(
     part: &MatchExpr,
     device: &Device,
     application: Option<&str>,
     user: Option<Option<&str>>,
+    local: Option<Dimension>,
 ) -> Option<Arc<Condition>> {
     let condition = |key: String, kind, text: String| {
         Some(Arc::new(Condition {
@@ -161,11 +163,13 @@ pub fn open_condition(
                 format!("user {names}"),
             )
         }
-        MatchExpr::Local(dimension) if !device.interfaces_complete => condition(
-            format!("local {dimension:?}"),
-            ConditionKind::Environment,
-            format!("{dimension:?} address is the device's own").to_lowercase(),
-        ),
+        MatchExpr::Local(dimension) if !device.interfaces_complete && local != Some(*dimension) => {
+            condition(
+                format!("local {dimension:?}"),
+                ConditionKind::Environment,
+                format!("{dimension:?} address is the device's own").to_lowercase(),
+            )
+        }
         _ => None,
     }
 }
@@ -178,13 +182,14 @@ struct State<'a> {
     /// The packet that opened the connection, as it entered; `current` is
     /// its reply or itself.
     first: Packet,
-    reply: bool,
     egress: Option<String>,
     packet_mark: u32,
     connection_mark: u32,
     untracked: bool,
     /// The destination was translated to the device's own address.
     redirected: bool,
+    /// It is an answer.
+    reply: bool,
     local: bool,
     source_by: Option<String>,
     destination_by: Option<String>,
@@ -207,12 +212,12 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
         original: packet,
         current: packet,
         first: packet,
-        reply: false,
         egress: None,
         packet_mark: 0,
         connection_mark: 0,
         untracked: false,
         redirected: false,
+        reply: false,
         local: false,
         source_by: None,
         destination_by: None,
@@ -296,12 +301,12 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         original: outer,
         current: outer,
         first: forward.original,
-        reply: true,
         egress: context.ingress.map(str::to_owned),
         packet_mark: 0,
         connection_mark: 0,
         untracked: false,
         redirected: false,
+        reply: true,
         local: false,
         source_by: None,
         destination_by: None,
@@ -542,6 +547,19 @@ impl<'a> State<'a> {
         }
     }
 
+    /// The address that is the device's own because of the packet's journey,
+    /// as long as nothing has translated it.
+    fn known_local(&self, packet: Packet) -> Option<Dimension> {
+        match self.context.journey {
+            _ if self.reply => None,
+            Journey::ToDevice if packet.destination == self.original.destination => {
+                Some(Dimension::Destination)
+            }
+            Journey::FromDevice if packet.source == self.original.source => Some(Dimension::Source),
+            _ => None,
+        }
+    }
+
     fn matches(&self, expr: &MatchExpr, view: View) -> bool {
         self.holds(expr, self.seen(view), false)
     }
@@ -555,11 +573,17 @@ impl<'a> State<'a> {
         } else {
             (came, left)
         };
+        let local = if first {
+            None
+        } else {
+            self.known_local(packet)
+        };
         if let Some(condition) = open_condition(
             expr,
             self.device,
             self.context.application,
             self.context.user,
+            local,
         ) {
             return (self.context.holds)(&condition);
         }
@@ -626,7 +650,7 @@ impl<'a> State<'a> {
                     Dimension::Source => packet.source,
                     Dimension::Destination => packet.destination,
                 };
-                self.device.own_addresses().contains(address)
+                local == Some(*dimension) || self.device.own_addresses().contains(address)
             }
             MatchExpr::Original(part) => self.holds(part, self.first, true),
         }

@@ -28,8 +28,33 @@ pub fn load_files(files: &[(String, String)]) -> Result<(), String> {
             run("nft", &["-j", "-f", "-"], text).map(drop)
         }
         [(_, text)] => load(text),
-        _ => Err("several files".into()),
+        _ => {
+            let folder = std::env::temp_dir().join(format!("fwj{}", std::process::id()));
+            let said = load_folder(&folder, files);
+            let _ = std::fs::remove_dir_all(&folder);
+            said
+        }
     }
+}
+
+/// Loads `nftables.conf` of several files; the others are where nft looks for
+/// what it includes.
+fn load_folder(folder: &std::path::Path, files: &[(String, String)]) -> Result<(), String> {
+    let mut main = None;
+    for (name, text) in files {
+        // Without the name of the side.
+        let name = name.split_once('/').map_or(name.as_str(), |(_, rest)| rest);
+        let path = folder.join(name);
+        let parent = path.parent().unwrap_or(folder);
+        std::fs::create_dir_all(parent).map_err(|e| e.to_string())?;
+        std::fs::write(&path, text).map_err(|e| e.to_string())?;
+        if name == "nftables.conf" {
+            main = Some(path);
+        }
+    }
+    let main = main.ok_or("no nftables.conf")?;
+    let (folder, main) = (folder.to_string_lossy(), main.to_string_lossy());
+    run("nft", &["-I", &folder, "-f", &main], "").map(drop)
 }
 
 /// Loads a generated ruleset without the rules that nft refuses, such as those

@@ -2,7 +2,7 @@
 //! becomes of each flow. The kernel judges the same texts and the same flows,
 //! not copies of them.
 
-use crate::world::{Fate, OWN_FAR, OWN_NEAR, Place, World, answered_ports};
+use crate::world::{Fate, NEAR, OWN_FAR, OWN_NEAR, Place, World, answered_ports};
 use fw_model::Packet;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -256,32 +256,48 @@ fn service(text: &str, case: &str) -> Service {
     }
 }
 
+impl Trap {
+    /// What the interfaces are called on which its flows come and go: the near
+    /// one is that behind which the harness has the addresses of the flows.
+    #[must_use]
+    pub fn interfaces(&self, world: &World) -> [String; 2] {
+        let mut near = None;
+        for flow in &self.flows {
+            if TrapFlow::ends_near(&flow.from) {
+                near = near.or_else(|| flow.ingress.clone());
+            } else if TrapFlow::ends_near(&flow.to) {
+                near = near.or_else(|| flow.egress.clone());
+            }
+        }
+        let mut mentioned = self
+            .flows
+            .iter()
+            .flat_map(|f| [&f.ingress, &f.egress])
+            .flatten();
+        let near = near
+            .or_else(|| mentioned.clone().next().cloned())
+            .unwrap_or_else(|| world.near_name.clone());
+        let far = mentioned.find(|name| **name != near).cloned();
+        let far = far.unwrap_or_else(|| {
+            let free = [&world.far_name, &world.near_name]
+                .into_iter()
+                .find(|name| **name != near);
+            free.cloned().unwrap_or_else(|| "other0".into())
+        });
+        [near, far]
+    }
+}
+
 /// Where packets of a flow start, and what has to be routed to the near side
 /// for it.
 impl TrapFlow {
-    /// The interfaces of this flow, if they are not those of the world.
-    #[must_use]
-    pub fn interfaces(&self, world: &World) -> Option<[String; 2]> {
-        let there = |name: &Option<String>| {
-            name.as_ref()
-                .is_none_or(|n| *n == world.near_name || *n == world.far_name)
-        };
-        if there(&self.ingress) && there(&self.egress) {
-            return None;
-        }
-        let name = |own: &Option<String>, other: &Option<String>, else_name: &str| {
-            own.clone().unwrap_or_else(|| {
-                if other.as_deref() == Some(else_name) {
-                    "other0".into()
-                } else {
-                    else_name.to_owned()
-                }
-            })
-        };
-        Some([
-            name(&self.ingress, &self.egress, &world.near_name),
-            name(&self.egress, &self.ingress, &world.far_name),
-        ])
+    fn ends_near(ends: &[End]) -> bool {
+        ends.iter().any(|end| {
+            matches!(end, End::Range(low, _) if NEAR
+                .iter()
+                .filter_map(|p| p.parse::<IpNet>().ok())
+                .any(|net| net.contains(low)))
+        })
     }
 
     fn place(&self, world: &World) -> Place {

@@ -250,6 +250,10 @@ pub fn reason(reason: &Reason) -> String {
         ReasonKind::Time => "depends on the time",
         ReasonKind::Environment => "depends on something outside the configuration",
     };
+    // Some say what happens, not what they look at.
+    if text.starts_with("allowed on port basis") || text.ends_with("must be identified") {
+        return text.to_owned();
+    }
     if text.chars().count() > QUOTED && reason.line_text.is_some() {
         return format!("this line {why}");
     }

@@ -17,8 +17,8 @@ use fw_model::nat::{AddressTranslation, PortTranslation, Translation};
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::service::by_protocol;
 use fw_model::{
-    Answers, Condition, ConditionKind, Family, IntervalSet, MatchExpr, Stage, StageKind, Tunnel,
-    View,
+    Answers, Condition, ConditionKind, Dimension, Family, IntervalSet, MatchExpr, Stage, StageKind,
+    Tunnel, View,
 };
 use std::cell::Cell;
 use std::sync::Arc;
@@ -364,6 +364,7 @@ impl At<'_, '_> {
             moved: false,
             origin: None,
             of_origin: false,
+            local: None,
         };
         let mut pool = SetPool::default();
         let terms = Translator {
@@ -943,6 +944,23 @@ impl At<'_, '_> {
             moved: !situation.reply && *fields != piece.original,
             origin: None,
             of_origin: false,
+            local: match query.journey {
+                _ if situation.reply => None,
+                Journey::ToDevice
+                    if self.is_asked(query)
+                        && field(fields, Dim::Destination)
+                            == field(&piece.original, Dim::Destination) =>
+                {
+                    Some(Dimension::Destination)
+                }
+                Journey::FromDevice
+                    if situation.ingress.is_none()
+                        && field(fields, Dim::Source) == field(&piece.original, Dim::Source) =>
+                {
+                    Some(Dimension::Source)
+                }
+                _ => None,
+            },
         }
     }
 

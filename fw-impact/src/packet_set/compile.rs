@@ -7,7 +7,7 @@ use super::product::{DIMS, INTERFACE_MAX, REGION_SETS, Region, Set};
 use super::term::{MarkTest, Reading, SetPool, Translator};
 use fw_model::match_expr::CivilMinute;
 use fw_model::packet::ConnectionState;
-use fw_model::{Device, Family, Filter, IntervalSet, MatchExpr};
+use fw_model::{Device, Dimension, Family, Filter, IntervalSet, MatchExpr};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -58,6 +58,9 @@ pub struct Context {
     pub origin: Origins,
     /// The expression is about that first packet.
     pub of_origin: bool,
+    /// The address that is the device's own because the packets are to it, or
+    /// of it.
+    pub local: Option<Dimension>,
 }
 
 /// Which parts of a [`Context`] the rules of a filter ask for. The others are
@@ -70,6 +73,7 @@ pub struct Asks {
     identity: bool,
     moved: bool,
     origin: bool,
+    local: bool,
 }
 
 impl Asks {
@@ -87,7 +91,11 @@ impl Asks {
                     asks.moved = true;
                 }
                 MatchExpr::Original(_) => asks.origin = true,
-                MatchExpr::Opaque(_) | MatchExpr::Local(_) => asks.moved = true,
+                MatchExpr::Local(_) => {
+                    asks.moved = true;
+                    asks.local = true;
+                }
+                MatchExpr::Opaque(_) => asks.moved = true,
                 _ => {}
             });
         }
@@ -119,6 +127,9 @@ impl Asks {
         }
         if !self.moved {
             out.moved = false;
+        }
+        if !self.local {
+            out.local = None;
         }
         if !self.origin {
             out.origin = None;

@@ -149,6 +149,7 @@ impl Translator<'_> {
             self.device,
             self.context.application.as_deref(),
             self.context.user.as_ref().map(Option::as_deref),
+            self.context.local,
         ) {
             let literal = self.conditions.literal(&self.placed(&condition));
             let literal = if negated { literal.negate() } else { literal };
@@ -208,6 +209,7 @@ impl Translator<'_> {
                 let mut context = self.context.clone();
                 if context.origin.is_some() {
                     context.of_origin = true;
+                    context.local = None;
                     context.moved = false;
                 }
                 Translator {
@@ -219,6 +221,11 @@ impl Translator<'_> {
                     reading: self.reading,
                 }
                 .add(part, negated, out)?;
+            }
+            (MatchExpr::Local(dimension), _) if self.context.local == Some(*dimension) => {
+                if !negated {
+                    out.push(Term::default());
+                }
             }
             (MatchExpr::Local(dimension), _) => {
                 let own = Arc::new(self.device.own_addresses());

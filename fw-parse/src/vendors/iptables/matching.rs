@@ -258,6 +258,11 @@ fn interface(
         Dimension::Source => MatchExpr::Ingress(set),
         Dimension::Destination => MatchExpr::Egress(set),
     };
+    // What the host itself sends has no ingress in the model either.
+    let blind = match dimension {
+        Dimension::Source => blind & !hook::OUTPUT,
+        Dimension::Destination => blind,
+    };
     let expr = if scope.hooks & blind == 0 {
         expr
     } else if scope.hooks & !blind == 0 {

@@ -18,6 +18,7 @@ pub struct Ruleset {
     pub failed: Vec<(String, Place)>,
     /// `flush ruleset` without a family: nothing else is loaded.
     pub flushed: bool,
+    added: usize,
     index: FxHashMap<TableName, usize>,
 }
 
@@ -43,6 +44,8 @@ pub struct Chain {
     pub name: String,
     /// Present for base chains.
     pub hook: Option<Hook>,
+    /// How many chains of the ruleset were added before.
+    pub number: usize,
     /// What happens at its end.
     pub policy: Option<(Policy, Span)>,
     /// Its rules.
@@ -210,6 +213,7 @@ impl Ruleset {
     }
 
     fn add_chain(&mut self, name: &TableName, block: ChainBlock) {
+        let number = self.added;
         let Some(table) = self.table(name, block.place) else {
             return;
         };
@@ -229,7 +233,9 @@ impl Ruleset {
             policy: block.policy,
             rules: block.rules,
             place: block.place,
+            number,
         });
+        self.added += 1;
     }
 
     fn add_rule(&mut self, table: &TableName, chain: &str, position: RulePosition, rule: Rule) {

@@ -4,6 +4,7 @@ mod marks;
 mod matching;
 mod nat;
 mod rule;
+mod stages;
 mod values;
 
 use super::ast::{Define, Expr, Place, Policy, Statement, Verdict};
@@ -11,7 +12,6 @@ use super::ruleset::{Chain, Ruleset};
 use fw_model::{
     Action, Assumption, Condition, ConditionKind, Definition, DefinitionId, Device, Diagnostic,
     Effect, Family, Filter, FilterId, Interface, InterfaceSet, MatchExpr, Rule, Severity, Span,
-    Stage, StageKind, View,
 };
 use marks::Marks;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -450,155 +450,6 @@ impl<'r> Lowering<'r> {
             "a drop in a nat chain has an effect only where connection tracking is active".into(),
             Effect::Opaque,
         );
-    }
-
-    fn stages(&mut self) {
-        let ruleset = self.ruleset;
-        // Rank: ingress runs before prerouting, egress behind postrouting.
-        let mut found: Vec<(u8, i64, usize, usize)> = Vec::new();
-        for (at, table) in ruleset.tables.iter().enumerate() {
-            if table.dormant || matches!(table.name.family.as_str(), "arp" | "bridge") {
-                continue;
-            }
-            for (n, chain) in table.chains.iter().enumerate() {
-                let Some(hook) = &chain.hook else { continue };
-                let rank = match hook.hook.as_str() {
-                    "ingress" => 0,
-                    "prerouting" => 1,
-                    "input" => 2,
-                    "forward" => 3,
-                    "output" => 4,
-                    "postrouting" => 5,
-                    "egress" => 6,
-                    _ => {
-                        self.unknown_hook(&hook.hook, hook.span, chain.place);
-                        continue;
-                    }
-                };
-                let priority = match hook.priority {
-                    Some(priority) => priority,
-                    None => {
-                        self.unknown_priority(hook.span);
-                        0
-                    }
-                };
-                found.push((rank, priority, at, n));
-            }
-        }
-        found.sort_by_key(|&(rank, priority, ..)| (rank, priority));
-        self.equal_priorities(&found);
-        for (rank, priority, table, chain) in found {
-            let Some(c) = ruleset.tables.get(table).and_then(|t| t.chains.get(chain)) else {
-                continue;
-            };
-            let nat = c.hook.as_ref().is_some_and(|h| h.kind == "nat");
-            let variant = Variant {
-                nat,
-                early: rank == 0 || (matches!(rank, 1 | 4) && priority < CONNTRACK),
-                ingress: rank != 4,
-                egress: rank >= 3,
-                to_itself: match rank {
-                    2 => Some(true),
-                    3 => Some(false),
-                    _ => None,
-                },
-            };
-            let id = self.filter(table, chain, variant);
-            let name = self
-                .device
-                .filter(id)
-                .map_or_else(String::new, |f| f.name.clone());
-            let stage = Stage {
-                name,
-                kind: if nat {
-                    StageKind::Nat
-                } else {
-                    StageKind::Policy
-                },
-                filter: id,
-                view: View::CURRENT,
-            };
-            let pipeline = &mut self.device.pipeline;
-            match rank {
-                0 | 1 => pipeline.prerouting.push(stage),
-                2 => pipeline.input.push(stage),
-                3 => pipeline.forward.push(stage),
-                4 => pipeline.output.push(stage),
-                _ => pipeline.postrouting.push(stage),
-            }
-        }
-        self.drain();
-    }
-
-    fn unknown_hook(&mut self, hook: &str, span: Span, place: Place) {
-        self.opaque.push(place);
-        self.device.opaque_lines.push(fw_model::device::OpaqueLine {
-            key: format!("hook {hook}"),
-            span,
-        });
-        self.diagnose(
-            "not-understood",
-            Severity::Warning,
-            Some(span),
-            format!("hook `{hook}` is not known"),
-            Effect::Opaque,
-        );
-    }
-
-    fn unknown_priority(&mut self, span: Span) {
-        self.diagnose(
-            "not-understood",
-            Severity::Warning,
-            Some(span),
-            "the priority of the chain is not known; 0 is taken".into(),
-            Effect::Assumed,
-        );
-        self.device.assumptions.push(Assumption {
-            code: "priority-assumed",
-            text: "a hook priority that is not understood is taken as 0".into(),
-            span: Some(span),
-            device_wide: true,
-        });
-    }
-
-    /// The kernel's order of chains of equal priority follows from the order
-    /// in which they were loaded, which a dump does not show.
-    fn equal_priorities(&mut self, found: &[(u8, i64, usize, usize)]) {
-        let ruleset = self.ruleset;
-        let chain = |&(_, _, t, c): &(u8, i64, usize, usize)| {
-            ruleset.tables.get(t).and_then(|t| t.chains.get(c))
-        };
-        for pair in found.windows(2) {
-            let [a, b] = pair else { continue };
-            let families = (self.table_family(a.2), self.table_family(b.2));
-            let apart = matches!(families, (Some(x), Some(y)) if x != y);
-            let (Some(first), Some(second)) = (chain(a), chain(b)) else {
-                continue;
-            };
-            let nat = |c: &Chain| c.hook.as_ref().is_some_and(|h| h.kind == "nat");
-            let matters = (nat(first) && nat(second))
-                || (marks::touches(ruleset, a.2, first) && marks::touches(ruleset, b.2, second));
-            if (a.0, a.1) == (b.0, b.1) && !apart && matters {
-                let span = second.hook.as_ref().map(|h| h.span);
-                let text = format!(
-                    "chains `{}` and `{}` of equal priority are taken in the order of the file",
-                    first.name, second.name
-                );
-                self.diagnose(
-                    "equal-priority-order",
-                    Severity::Warning,
-                    span,
-                    text.clone(),
-                    Effect::Assumed,
-                );
-                self.device.assumptions.push(Assumption {
-                    code: "equal-priority-order",
-                    text,
-                    span,
-                    device_wide: true,
-                });
-            }
-        }
     }
 
     fn assumptions(&mut self, complete: bool) {
