@@ -128,9 +128,14 @@ impl Side<'_> {
             }
         }
         for traveller in arrived {
+            // A translation may have turned them away from the device that
+            // they are for, but they have to reach it.
             let missed = query.journey == Journey::ToDevice
                 && query.target.is_some()
-                && !traveller.crossings.last().is_some_and(|c| c.local);
+                && !traveller
+                    .crossings
+                    .iter()
+                    .any(|c| Some(c.device) == query.target);
             if missed {
                 ended.push(traveller.end(Disposition::NotAnswered));
             } else if query.replies {
