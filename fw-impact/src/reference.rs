@@ -5,6 +5,8 @@
 //! [`fw_model::evaluate`] follow each of them rule by rule. The two must agree
 //! on what becomes of the packet, on how it is translated, and on its reply.
 
+pub mod network;
+
 use crate::graph::device::Query;
 use crate::graph::entry::Entry;
 use crate::graph::piece::Passage;
@@ -79,7 +81,7 @@ pub fn check(side: &Side<'_>, number: usize, packets: usize, seed: u64) -> Resul
         return Err("no such device".into());
     };
     let mut random = Random::new(seed);
-    let pools = [Family::V4, Family::V6].map(|family| Landmarks::of(here.device, family));
+    let pools = [Family::V4, Family::V6].map(|family| Landmarks::of(&[here.device], family));
     let mut out = Checked::default();
     let mut rounds = 0;
     while out.packets < packets && rounds < packets {
@@ -100,7 +102,7 @@ struct Landmarks {
 }
 
 impl Landmarks {
-    fn of(device: &Device, family: Family) -> Self {
+    fn of(devices: &[&Device], family: Family) -> Self {
         let mut sets: [Vec<IntervalSet>; 4] = Default::default();
         let mut add = |at: usize, set: &IntervalSet| {
             if let Some(list) = sets.get_mut(at)
@@ -109,7 +111,11 @@ impl Landmarks {
                 list.push(set.clone());
             }
         };
-        for rule in device.filters.iter().flat_map(|f| &f.rules) {
+        for rule in devices
+            .iter()
+            .flat_map(|d| &d.filters)
+            .flat_map(|f| &f.rules)
+        {
             rule.match_expr.walk(&mut |part| match part {
                 MatchExpr::Source(set) => add(0, set.family(family)),
                 MatchExpr::Destination(set) => add(1, set.family(family)),
@@ -122,12 +128,16 @@ impl Landmarks {
                 _ => {}
             });
         }
-        for net in device.interfaces.iter().flat_map(|i| &i.addresses) {
+        for net in devices
+            .iter()
+            .flat_map(|d| &d.interfaces)
+            .flat_map(|i| &i.addresses)
+        {
             let set = fw_model::AddressSet::prefix(*net);
             add(0, set.family(family));
             add(1, set.family(family));
         }
-        for net in device.routes.iter().map(|r| r.prefix) {
+        for net in devices.iter().flat_map(|d| &d.routes).map(|r| r.prefix) {
             let set = fw_model::AddressSet::prefix(net);
             add(0, set.family(family));
             add(1, set.family(family));

@@ -340,6 +340,48 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
     Disposition::Permitted
 }
 
+/// Judges a packet that belongs to a connection which the device does not know
+/// (or not so) by its policies alone: no translation but for packets that the
+/// tracker takes for new ones. `egress` is where it leaves.
+#[must_use]
+pub fn evaluate_stray(
+    device: &Device,
+    packet: Packet,
+    egress: Option<&str>,
+    context: &Context<'_>,
+) -> Disposition {
+    let mut walk = State {
+        device,
+        context,
+        original: packet,
+        current: packet,
+        first: packet,
+        egress: egress.map(str::to_owned),
+        packet_mark: 0,
+        connection_mark: 0,
+        untracked: false,
+        redirected: false,
+        reply: true,
+        local: false,
+        source_by: None,
+        destination_by: None,
+        steps: Vec::new(),
+    };
+    let pipeline = &device.pipeline;
+    let passes = [
+        &pipeline.prerouting,
+        &pipeline.forward,
+        &pipeline.postrouting,
+    ]
+    .into_iter()
+    .all(|stages| walk.policies(stages));
+    if passes {
+        Disposition::Permitted
+    } else {
+        Disposition::Denied
+    }
+}
+
 impl<'a> State<'a> {
     fn run(&mut self) -> Disposition {
         let pipeline = &self.device.pipeline;

@@ -24,6 +24,7 @@ pub mod service;
 pub mod snapshot;
 pub mod source;
 pub mod treatment;
+pub mod walk;
 
 pub use address::{AddressSet, Family};
 pub use device::{

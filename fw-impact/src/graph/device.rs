@@ -242,6 +242,15 @@ impl At<'_, '_> {
         inside.traveller.end(disposition)
     }
 
+    /// A stage drops packets. Where replies were when they were dropped is
+    /// recorded as their way back.
+    fn drop(&self, one: Inside, situation: &Situation, disposition: Disposition) -> Outcome {
+        if situation.reply {
+            return one.traveller.end(disposition);
+        }
+        self.stop(one, &situation.ingress, disposition)
+    }
+
     fn leave(&self, mut inside: Inside, ingress: &Option<Passage>) -> (Traveller, Way) {
         let crossing = self.crossing(&inside, ingress);
         inside.traveller.crossings.push(crossing);
@@ -899,14 +908,14 @@ impl At<'_, '_> {
             match part.fate {
                 Fate::Permit => next.push(one),
                 Fate::Deny => {
-                    ended.push(self.stop(one, &situation.ingress, Disposition::Denied));
+                    ended.push(self.drop(one, situation, Disposition::Denied));
                 }
                 Fate::Exhausted => {
-                    ended.push(self.stop(one, &situation.ingress, Disposition::Exhausted));
+                    ended.push(self.drop(one, situation, Disposition::Exhausted));
                 }
                 // It then is not what its receiver waits for.
                 Fate::Translate(_) if situation.reply => {
-                    ended.push(self.stop(one, &situation.ingress, Disposition::Denied));
+                    ended.push(self.drop(one, situation, Disposition::Denied));
                 }
                 Fate::Translate(translation) => {
                     next.extend(self.translate(one, &translation, situation, query));

@@ -1,0 +1,221 @@
+//! The engine agrees with the concrete reference on generated networks:
+//! several devices of three kinds, routes that lead in circles and back by
+//! other ways, translation.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use fw_impact::graph::Side;
+use fw_impact::packet_set::ConditionTable;
+use fw_impact::reference::network::check;
+use fw_impact::reference::{Checked, Random};
+use fw_model::nat::{AddressTranslation, Translation};
+use fw_model::packet::ConnectionState;
+use fw_model::*;
+use std::sync::Arc;
+
+const DEVICES: usize = 5;
+
+fn address(text: &str) -> std::net::IpAddr {
+    text.parse().unwrap()
+}
+
+fn policy(random: &mut Random, tracks: bool) -> Filter {
+    let mut rules = Vec::new();
+    if tracks && random.below(4) > 0 {
+        let states = [ConnectionState::Established].into_iter().collect();
+        rules.push(Rule::new(
+            "established",
+            MatchExpr::State(states),
+            Action::Permit,
+        ));
+    }
+    for n in 0..random.below(6) {
+        let net = |random: &mut Random| {
+            let text = format!("10.{}.0.0/24", random.below(DEVICES));
+            AddressSet::prefix(text.parse().unwrap())
+        };
+        let mut parts = Vec::new();
+        if random.below(2) == 0 {
+            parts.push(MatchExpr::source(net(random)));
+        }
+        if random.below(2) == 0 {
+            parts.push(MatchExpr::destination(net(random)));
+        }
+        if random.below(2) == 0 {
+            let port = 20 + random.below(4) as u16;
+            let protocol = if random.below(3) == 0 { 17 } else { 6 };
+            parts.push(MatchExpr::service(ServiceSet::destination_ports(
+                protocol, port, port,
+            )));
+        }
+        if random.below(5) == 0 {
+            let mapped = AddressSet::host(address(&format!("10.0.255.{}", random.below(DEVICES))));
+            parts.push(MatchExpr::Original(Box::new(MatchExpr::any([
+                MatchExpr::destination(mapped),
+                MatchExpr::source(net(random)),
+            ]))));
+        }
+        let action = if random.below(3) == 0 {
+            Action::Deny
+        } else {
+            Action::Permit
+        };
+        rules.push(Rule::new(n.to_string(), MatchExpr::all(parts), action));
+    }
+    let default = if random.below(3) == 0 {
+        Action::Deny
+    } else {
+        Action::Permit
+    };
+    Filter {
+        name: "policy".into(),
+        rules,
+        default: Rule::new("default", MatchExpr::Always, default),
+    }
+}
+
+/// A host behind the device has an address on the shared subnet.
+fn translation(number: usize, inward: bool) -> Filter {
+    let real = address(&format!("10.{number}.0.10"));
+    let mapped = address(&format!("10.0.255.{number}"));
+    let shift = |from, to| AddressTranslation::Shift {
+        from: address::bits(from),
+        to: address::bits(to),
+    };
+    let mut by = Translation {
+        name: format!("static {number}"),
+        ..Translation::default()
+    };
+    let on = |name: &str| Arc::new(InterfaceSet::name(name));
+    let condition = if inward {
+        by.destination = Some(shift(mapped, real));
+        MatchExpr::all([
+            MatchExpr::Ingress(on("transit")),
+            MatchExpr::destination(AddressSet::host(mapped)),
+        ])
+    } else {
+        by.source = Some(shift(real, mapped));
+        MatchExpr::all([
+            MatchExpr::Egress(on("transit")),
+            MatchExpr::source(AddressSet::host(real)),
+        ])
+    };
+    Filter {
+        name: format!("nat {inward}"),
+        rules: vec![Rule::new(
+            "static",
+            condition,
+            Action::Translate(Arc::new(by)),
+        )],
+        default: Rule::new("none", MatchExpr::Always, Action::Return),
+    }
+}
+
+fn device(random: &mut Random, number: usize) -> Device {
+    let interface = |name: &str, net: String| Interface {
+        name: name.into(),
+        addresses: vec![net.parse().unwrap()],
+        enabled: true,
+        ..Interface::default()
+    };
+    let route = |prefix: &str, gateway: String| Route {
+        vrf: String::new(),
+        prefix: prefix.parse().unwrap(),
+        next: NextHop::Gateway(address(&gateway)),
+        metric: 1,
+        span: None,
+    };
+    let mut interfaces = vec![
+        interface("transit", format!("10.0.255.{}/24", 100 + number)),
+        interface("lan", format!("10.{number}.0.1/24")),
+    ];
+    let mut routes = Vec::new();
+    for other in (0..DEVICES).filter(|o| *o != number) {
+        // Now and then by a third device.
+        let by = if random.below(4) == 0 {
+            random.below(DEVICES)
+        } else {
+            other
+        };
+        if by != number {
+            let prefix = format!("10.{other}.0.0/24");
+            routes.push(route(&prefix, format!("10.0.255.{}", 100 + by)));
+        }
+    }
+    if number == 0 {
+        interfaces.push(interface("out", "198.51.100.1/24".into()));
+        routes.push(route("0.0.0.0/0", "198.51.100.254".into()));
+    } else {
+        routes.push(route("0.0.0.0/0", "10.0.255.100".into()));
+    }
+    if random.below(6) == 0 {
+        routes.push(Route {
+            next: NextHop::Discard,
+            ..route("10.1.0.128/25", "10.0.255.100".into())
+        });
+    }
+    let kind = random.below(3);
+    let mut device = Device {
+        name: format!("d{number}"),
+        interfaces,
+        interfaces_complete: true,
+        routes,
+        tracks_connections: kind == 1,
+        automatic_replies: if kind == 0 {
+            ServiceSet::union_all(&[ServiceSet::protocol(6), ServiceSet::protocol(17)])
+        } else {
+            ServiceSet::empty()
+        },
+        ..Device::default()
+    };
+    let filter = policy(random, kind == 1);
+    let filter = device.add_filter(filter);
+    let stage = |name: &str, kind, filter| Stage {
+        name: name.into(),
+        kind,
+        filter,
+        view: View::CURRENT,
+    };
+    device
+        .pipeline
+        .forward
+        .push(stage("policy", StageKind::Policy, filter));
+    if kind != 2 && random.below(2) == 0 {
+        let inward = device.add_filter(translation(number, true));
+        let outward = device.add_filter(translation(number, false));
+        device
+            .pipeline
+            .prerouting
+            .push(stage("in", StageKind::Nat, inward));
+        device
+            .pipeline
+            .postrouting
+            .push(stage("out", StageKind::Nat, outward));
+    }
+    device
+}
+
+#[test]
+fn agrees_on_generated_networks() {
+    let mut all = Checked::default();
+    for seed in 0..150 {
+        let mut random = Random::new(seed);
+        let devices = (0..DEVICES).map(|n| device(&mut random, n)).collect();
+        let snapshot = Snapshot {
+            devices,
+            ..Snapshot::default()
+        };
+        let conditions = ConditionTable::default();
+        let side = Side::new(&snapshot, &conditions, 0);
+        let checked =
+            check(&side, 700, seed ^ 0x5eed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        all.packets += checked.packets;
+        all.permitted += checked.permitted;
+        all.conditional += checked.conditional;
+    }
+    println!("{all:?}");
+    assert!(all.packets >= 100_000, "{all:?}");
+    assert!(all.permitted * 10 > all.packets, "{all:?}");
+    // `conditional` counts packets that cross more than one device.
+    assert!(all.conditional * 5 > all.packets, "{all:?}");
+}

@@ -1,0 +1,464 @@
+//! The concrete meaning of a network: one packet from device to device, and
+//! its reply back.
+//!
+//! Like [`crate::evaluate`] this is a reference, written to be obviously right.
+//! It covers what configurations tell by addresses and routes: no declared
+//! links, no tunnels, one next hop a prefix.
+
+use crate::device::{Device, Interface};
+use crate::evaluate::{
+    Context, Disposition, Evaluation, Journey, evaluate, evaluate_reply, evaluate_stray,
+};
+use crate::nat::claimed_addresses;
+use crate::packet::{ConnectionState, Packet, tcp_flags};
+use crate::route::{NextHop, RouteDecision, lookup};
+use crate::service::TCP;
+use crate::snapshot::Snapshot;
+use std::net::IpAddr;
+
+/// The end of a packet's way through a network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// It arrives and its reply comes back.
+    Permitted,
+    /// It, or its reply, is dropped.
+    Lost,
+    /// It is for a device itself.
+    Own,
+    /// It leaves the snapshot for one of its subnets: what routers outside do
+    /// is not modeled here.
+    Outside,
+}
+
+/// A device that a packet crossed.
+struct Crossed {
+    device: usize,
+    ingress: String,
+    evaluation: Evaluation,
+}
+
+/// Where a packet goes.
+enum Next {
+    Device(usize, String),
+    Host,
+    Outside,
+}
+
+/// A network with the packet's circumstances.
+pub struct Walk<'a> {
+    /// The devices.
+    pub snapshot: &'a Snapshot,
+    /// What holds besides the packet; the interfaces are filled in.
+    pub context: Context<'a>,
+}
+
+impl Walk<'_> {
+    /// Follows a packet that enters `device` by `ingress`. With the devices
+    /// that it crossed, in order.
+    #[must_use]
+    pub fn follow(&self, packet: Packet, device: usize, ingress: &str) -> (End, Vec<usize>) {
+        let mut crossed: Vec<Crossed> = Vec::new();
+        let mut at = (device, ingress.to_owned());
+        let mut packet = packet;
+        let end = loop {
+            let (number, ingress) = at;
+            let Some(device) = self.snapshot.devices.get(number) else {
+                break End::Lost;
+            };
+            if crossed
+                .iter()
+                .any(|c| c.device == number && c.ingress == ingress)
+            {
+                break End::Lost;
+            }
+            let context = Context {
+                journey: Journey::Through,
+                ingress: Some(&ingress),
+                egress: None,
+                ..self.context.clone()
+            };
+            let evaluation = evaluate(device, packet, &context);
+            let own = evaluation.local && evaluation.translated.destination == packet.destination;
+            if own && evaluation.disposition != Disposition::Denied {
+                break End::Own;
+            }
+            let passes = evaluation.disposition == Disposition::Permitted;
+            packet = evaluation.translated;
+            let (local, egress) = (evaluation.local, evaluation.egress.clone());
+            crossed.push(Crossed {
+                device: number,
+                ingress: ingress.clone(),
+                evaluation,
+            });
+            if !passes {
+                break End::Lost;
+            }
+            if local {
+                break self.back(&crossed);
+            }
+            let Some(egress) = egress else {
+                break End::Lost;
+            };
+            match self.next(number, device, &ingress, &egress, packet.destination) {
+                Next::Device(next, by) => at = (next, by),
+                Next::Host => break self.back(&crossed),
+                Next::Outside if self.within(packet.destination) => break End::Outside,
+                Next::Outside => break self.back(&crossed),
+            }
+        };
+        (end, crossed.iter().map(|c| c.device).collect())
+    }
+
+    fn within(&self, address: IpAddr) -> bool {
+        self.snapshot
+            .devices
+            .iter()
+            .flat_map(|d| &d.interfaces)
+            .any(|i| i.addresses.iter().any(|net| net.contains(&address)))
+    }
+
+    fn gateway(
+        device: &Device,
+        ingress: &str,
+        egress: &str,
+        destination: IpAddr,
+    ) -> Option<IpAddr> {
+        let vrf = device.interface(ingress).map_or("", |i| i.vrf.as_str());
+        let RouteDecision::Leaves(by) = lookup(device, vrf, destination) else {
+            return None;
+        };
+        let (_, route) = by.iter().find(|(name, _)| *name == egress)?;
+        match route.map(|r| &r.next) {
+            Some(NextHop::Gateway(gateway) | NextHop::Interface(_, Some(gateway))) => {
+                Some(*gateway)
+            }
+            _ => None,
+        }
+    }
+
+    /// The interfaces of other devices on the subnets of one.
+    fn neighbours(&self, number: usize, egress: &Interface) -> Vec<(usize, &Interface)> {
+        let mut out = Vec::new();
+        for (other, device) in self.snapshot.devices.iter().enumerate() {
+            for interface in device.interfaces.iter().filter(|i| i.enabled) {
+                let shared = interface
+                    .addresses
+                    .iter()
+                    .any(|a| egress.addresses.iter().any(|b| a.trunc() == b.trunc()));
+                if other != number && shared {
+                    out.push((other, interface));
+                }
+            }
+        }
+        out
+    }
+
+    fn next(
+        &self,
+        number: usize,
+        device: &Device,
+        ingress: &str,
+        egress: &str,
+        destination: IpAddr,
+    ) -> Next {
+        if let Some(gateway) = Self::gateway(device, ingress, egress, destination) {
+            for (other, device) in self.snapshot.devices.iter().enumerate() {
+                for interface in device.interfaces.iter().filter(|i| i.enabled) {
+                    if other != number && interface.addresses.iter().any(|a| a.addr() == gateway) {
+                        return Next::Device(other, interface.name.clone());
+                    }
+                }
+            }
+            return Next::Outside;
+        }
+        let Some(interface) = device.interface(egress) else {
+            return Next::Host;
+        };
+        let near = self.neighbours(number, interface);
+        for (other, theirs) in &near {
+            if theirs.addresses.iter().any(|a| a.addr() == destination) {
+                return Next::Device(*other, theirs.name.clone());
+            }
+        }
+        for (other, theirs) in &near {
+            let claims = self
+                .snapshot
+                .devices
+                .get(*other)
+                .is_some_and(|d| claimed_addresses(d, &theirs.name).contains(destination));
+            if claims {
+                return Next::Device(*other, theirs.name.clone());
+            }
+        }
+        Next::Host
+    }
+
+    /// The reply to a packet that arrived.
+    fn back(&self, crossed: &[Crossed]) -> End {
+        let Some(last) = crossed.last() else {
+            return End::Permitted;
+        };
+        let mut reply = last.evaluation.translated.reply();
+        let mut at = (
+            last.device,
+            last.evaluation
+                .egress
+                .clone()
+                .filter(|_| !last.evaluation.local),
+        );
+        let mut passed: Vec<usize> = Vec::new();
+        let mut seen: Vec<(usize, Option<String>)> = Vec::new();
+        loop {
+            if seen.contains(&at) {
+                return End::Lost;
+            }
+            seen.push(at.clone());
+            let (number, came) = at;
+            let Some(device) = self.snapshot.devices.get(number) else {
+                return End::Lost;
+            };
+            let known = (0..crossed.len())
+                .rev()
+                .filter(|k| !passed.contains(k))
+                .find(|&k| crossed.get(k).is_some_and(|c| c.device == number))
+                .filter(|&k| {
+                    !crossed.iter().enumerate().skip(k + 1).any(|(later, c)| {
+                        !passed.contains(&later) && c.evaluation.original != c.evaluation.translated
+                    })
+                });
+            let step = match known.and_then(|k| Some((k, crossed.get(k)?))) {
+                Some((k, record)) => {
+                    let way = self.way_back(k, record, came.as_deref(), device);
+                    let Some((egress, routed)) = way else {
+                        return End::Lost;
+                    };
+                    let context = Context {
+                        journey: Journey::Through,
+                        ingress: Some(&egress),
+                        egress: None,
+                        ..self.context.clone()
+                    };
+                    if evaluate_reply(device, &record.evaluation, &context)
+                        != Disposition::Permitted
+                    {
+                        return End::Lost;
+                    }
+                    passed.push(k);
+                    reply.destination = record.evaluation.original.source;
+                    if crate::service::has_ports(reply.protocol) {
+                        reply.destination_port = record.evaluation.original.source_port;
+                    }
+                    self.step(k, crossed, number, device, came.as_deref(), &egress, routed)
+                }
+                None => match self.stray(device, number, reply, crossed, came.as_deref()) {
+                    Some(step) => step,
+                    None => return End::Lost,
+                },
+            };
+            match step {
+                Some(next) => at = next,
+                None => return self.returned(crossed, &passed),
+            }
+        }
+    }
+
+    /// By which interface a reply leaves a device that knows it, and whether
+    /// routes say so. `None`: a route drops it.
+    fn way_back(
+        &self,
+        k: usize,
+        record: &Crossed,
+        came: Option<&str>,
+        device: &Device,
+    ) -> Option<(String, bool)> {
+        let by = came.unwrap_or(&record.ingress);
+        let vrf = device.interface(by).map_or("", |i| i.vrf.as_str());
+        let client = record.evaluation.original.source;
+        match lookup(device, vrf, client) {
+            RouteDecision::Discarded(_) => None,
+            RouteDecision::Down | RouteDecision::Unrouted => Some((record.ingress.clone(), false)),
+            RouteDecision::Leaves(hops) => {
+                if hops.iter().any(|(name, _)| *name == record.ingress) {
+                    return Some((record.ingress.clone(), true));
+                }
+                let (name, _) = hops.first()?;
+                let on = !matches!(
+                    self.next(record.device, device, by, name, client),
+                    Next::Host | Next::Outside
+                );
+                let neighbours = Self::gateway(device, by, name, client).is_none()
+                    && device
+                        .interface(name)
+                        .is_some_and(|i| !self.neighbours(record.device, i).is_empty());
+                if k == 0 && !on && !neighbours {
+                    return Some((record.ingress.clone(), false));
+                }
+                Some(((*name).to_owned(), true))
+            }
+        }
+    }
+
+    /// The next device of a reply that a device knew; `None`: it is back.
+    #[allow(clippy::too_many_arguments)]
+    fn step(
+        &self,
+        k: usize,
+        crossed: &[Crossed],
+        number: usize,
+        device: &Device,
+        came: Option<&str>,
+        egress: &str,
+        routed: bool,
+    ) -> Option<(usize, Option<String>)> {
+        let before = k.checked_sub(1).and_then(|n| crossed.get(n));
+        let asked = before.map(|b| (b.device, b.evaluation.egress.clone()));
+        if !routed {
+            return asked;
+        }
+        let record = crossed.get(k)?;
+        let client = record.evaluation.original.source;
+        let by = came.unwrap_or(&record.ingress);
+        let interface = device.interface(egress)?;
+        match Self::gateway(device, by, egress, client) {
+            Some(_) => match self.next(number, device, by, egress, client) {
+                Next::Device(next, ingress) => {
+                    // The device that asked, if it is the same one.
+                    Some((next, Some(ingress)))
+                }
+                _ => asked,
+            },
+            None => {
+                let near = self.neighbours(number, interface);
+                if let Some((device, Some(out))) = &asked
+                    && near.iter().any(|(d, i)| d == device && i.name == *out)
+                {
+                    return asked;
+                }
+                if asked.is_some() {
+                    let two = interface
+                        .addresses
+                        .iter()
+                        .all(|net| net.prefix_len() + 2 >= net.max_prefix_len());
+                    return if two {
+                        near.first().map(|(d, i)| (*d, Some(i.name.clone())))
+                    } else {
+                        asked
+                    };
+                }
+                if interface.addresses.iter().any(|net| net.contains(&client)) {
+                    return None;
+                }
+                near.first().map(|(d, i)| (*d, Some(i.name.clone())))
+            }
+        }
+    }
+
+    /// A reply on a device that does not know it. The outer `None`: lost; the
+    /// inner one: back.
+    #[allow(clippy::option_option)]
+    fn stray(
+        &self,
+        device: &Device,
+        number: usize,
+        reply: Packet,
+        crossed: &[Crossed],
+        came: Option<&str>,
+    ) -> Option<Option<(usize, Option<String>)>> {
+        let sent = crossed.last()?.evaluation.translated;
+        let automatic = device
+            .automatic_replies
+            .contains(sent.service(), sent.source_port);
+        if automatic && reply.protocol == TCP {
+            return None;
+        }
+        let vrf = came
+            .and_then(|name| device.interface(name))
+            .map_or("", |i| i.vrf.as_str());
+        let RouteDecision::Leaves(hops) = lookup(device, vrf, reply.destination) else {
+            return None;
+        };
+        let (egress, _) = hops.first()?;
+        let state = if device.tracks_connections {
+            ConnectionState::of_unexpected_reply(reply.protocol)
+        } else {
+            ConnectionState::New
+        };
+        let context = Context {
+            journey: Journey::Through,
+            ingress: came,
+            egress: None,
+            state,
+            tcp_flags: tcp_flags::SYN | tcp_flags::ACK,
+            ..self.context.clone()
+        };
+        if evaluate_stray(device, reply, Some(egress), &context) != Disposition::Permitted {
+            return None;
+        }
+        let ingress = came.unwrap_or_default();
+        Some(
+            match self.next(number, device, ingress, egress, reply.destination) {
+                Next::Device(next, by) => Some((next, Some(by))),
+                Next::Host | Next::Outside => None,
+            },
+        )
+    }
+
+    /// The reply is back: does the connection work?
+    fn returned(&self, crossed: &[Crossed], passed: &[usize]) -> End {
+        for (_, record) in crossed
+            .iter()
+            .enumerate()
+            .filter(|(k, _)| !passed.contains(k))
+        {
+            let Some(device) = self.snapshot.devices.get(record.device) else {
+                return End::Lost;
+            };
+            let (was, is) = (record.evaluation.original, record.evaluation.translated);
+            if was != is {
+                return End::Lost;
+            }
+            if is.protocol != TCP {
+                continue;
+            }
+            if device
+                .automatic_replies
+                .contains(is.service(), is.source_port)
+            {
+                return End::Lost;
+            }
+            if device.tracks_connections {
+                let context = Context {
+                    journey: Journey::Through,
+                    ingress: Some(&record.ingress),
+                    egress: None,
+                    state: ConnectionState::Invalid,
+                    tcp_flags: tcp_flags::ACK,
+                    ..self.context.clone()
+                };
+                let egress = record.evaluation.egress.as_deref();
+                if evaluate_third(device, was, egress, &context) != Disposition::Permitted {
+                    return End::Lost;
+                }
+            }
+        }
+        End::Permitted
+    }
+}
+
+/// The third packet of a connection whose second one a device did not see.
+fn evaluate_third(
+    device: &Device,
+    packet: Packet,
+    egress: Option<&str>,
+    context: &Context<'_>,
+) -> Disposition {
+    // What leaves is not judged again: the first packet has left.
+    let without = Device {
+        pipeline: crate::device::Pipeline {
+            postrouting: Vec::new(),
+            ..device.pipeline.clone()
+        },
+        ..device.clone()
+    };
+    evaluate_stray(&without, packet, egress, context)
+}
