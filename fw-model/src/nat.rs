@@ -96,10 +96,8 @@ pub fn claimed_addresses(device: &Device, interface: &str) -> AddressSet {
         .chain(translations(device, &device.pipeline.prerouting))
     {
         match &translation.source {
-            Some(AddressTranslation::Pool(set)) => {
-                if !elsewhere(condition, interface) {
-                    claimed.push((**set).clone());
-                }
+            Some(AddressTranslation::Pool(set)) if !elsewhere(condition, interface) => {
+                claimed.push((**set).clone());
             }
             Some(AddressTranslation::Shift { from, to }) if from != to => {
                 if let Some(set) = addresses(condition, interface, End::Source) {

@@ -4,7 +4,7 @@ use crate::packets;
 use crate::random::Random;
 use crate::world::{Fate, Place, World, answered_ports};
 use fw_impact::graph::device::Query;
-use fw_impact::graph::network::Entry;
+use fw_impact::graph::entry::Entry;
 use fw_impact::graph::piece::Passage;
 use fw_impact::graph::{Disposition as End, Outcome, Piece, Side};
 use fw_impact::packet_set::{Assumed, ConditionTable, Product};
@@ -228,6 +228,7 @@ impl<'a> Judge<'a> {
         let outcomes = self.regions.entry(key).or_insert_with(|| {
             let query = Query {
                 journey,
+                target: None,
                 application: None,
                 user: None,
                 egress: None,

@@ -5,15 +5,15 @@
 //! routes of the whole network lead out of the snapshot towards it: packets
 //! come from where they would be sent to.
 
+use super::hosts::add_places;
 use super::piece::{Passage, Piece};
-use super::route_table::{Exit, Hop, RouteTable};
+use super::route_table::Exit;
 use super::side::Side;
-use super::topology::Place;
+use super::topology::{Located, Place};
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Assumed, Product, Set};
-use fw_model::{AddressSet, Family, IntervalSet};
-use rustc_hash::FxHashMap;
-use std::sync::{Arc, OnceLock};
+use fw_model::{Family, IntervalSet};
+use std::sync::Arc;
 
 /// Packets at the place where they enter the network.
 #[derive(Clone, Debug)]
@@ -39,219 +39,6 @@ pub struct Entries {
 struct Part {
     product: Product,
     places: Vec<Place>,
-}
-
-/// Where routes lead out of the snapshot, worked out for each stretch of
-/// addresses when it is first asked for.
-pub struct Exits {
-    routers: Vec<Router>,
-    by_interface: FxHashMap<Place, usize>,
-    starts: Vec<u128>,
-    places: Vec<OnceLock<Arc<[Place]>>>,
-}
-
-struct Router {
-    device: usize,
-    table: Arc<RouteTable>,
-}
-
-impl Exits {
-    /// Prepares the routing tables of a family.
-    #[must_use]
-    pub fn new(side: &Side<'_>, family: Family) -> Self {
-        let mut routers = Vec::new();
-        let mut by_interface = FxHashMap::default();
-        let mut starts = vec![0];
-        for (device, here) in side.devices.iter().enumerate() {
-            let mut vrfs: Vec<&str> = here.device.interfaces.iter().map(|i| &*i.vrf).collect();
-            if vrfs.is_empty() && !here.device.routes.is_empty() {
-                vrfs.push("");
-            }
-            vrfs.sort_unstable();
-            vrfs.dedup();
-            for vrf in vrfs {
-                for interface in here.device.interfaces.iter().filter(|i| i.vrf == vrf) {
-                    let place: Place = (device, interface.name.as_str().into());
-                    by_interface.insert(place, routers.len());
-                }
-                let table = here.routes_of(vrf.to_owned(), family);
-                starts.extend(table.starts());
-                routers.push(Router { device, table });
-            }
-        }
-        starts.sort_unstable();
-        starts.dedup();
-        let places = starts.iter().map(|_| OnceLock::new()).collect();
-        Self {
-            routers,
-            by_interface,
-            starts,
-            places,
-        }
-    }
-
-    /// Splits addresses by the places where they are: those to which routes
-    /// lead out of the snapshot. Addresses that no route knows are left out.
-    fn split(
-        &self,
-        side: &Side<'_>,
-        family: Family,
-        set: &IntervalSet,
-    ) -> Vec<(IntervalSet, Vec<Place>)> {
-        self.grouped(family, set, |at, value| {
-            self.places.get(at).map_or_else(
-                || Arc::from([]),
-                |slot| Arc::clone(slot.get_or_init(|| self.places_of(side, value).into())),
-            )
-        })
-    }
-
-    /// Groups addresses by the places that `of` tells for the stretch, by
-    /// number and first address, that they are in.
-    fn grouped(
-        &self,
-        family: Family,
-        set: &IntervalSet,
-        of: impl Fn(usize, u128) -> Arc<[Place]>,
-    ) -> Vec<(IntervalSet, Vec<Place>)> {
-        let mut parts: Vec<(Arc<[Place]>, Vec<(u128, u128)>)> = Vec::new();
-        let mut by_places: FxHashMap<Arc<[Place]>, usize> = FxHashMap::default();
-        for &(low, high) in set.ranges() {
-            let first = self.starts.partition_point(|s| *s <= low).saturating_sub(1);
-            for (at, &start) in self.starts.iter().enumerate().skip(first) {
-                if start > high {
-                    break;
-                }
-                let end = self
-                    .starts
-                    .get(at + 1)
-                    .map_or(family.max(), |next| next - 1);
-                let places = of(at, start);
-                if places.is_empty() {
-                    continue;
-                }
-                let part = *by_places.entry(Arc::clone(&places)).or_insert_with(|| {
-                    parts.push((places, Vec::new()));
-                    parts.len() - 1
-                });
-                if let Some((_, ranges)) = parts.get_mut(part) {
-                    ranges.push((start.max(low), end.min(high)));
-                }
-            }
-        }
-        parts
-            .into_iter()
-            .map(|(places, ranges)| (IntervalSet::from_ranges(ranges), places.to_vec()))
-            .collect()
-    }
-
-    /// The places where an address is: the ends of the routes to it that lead
-    /// out of the snapshot. Of several, those on whose way the longest prefix
-    /// is met.
-    fn places_of(&self, side: &Side<'_>, value: u128) -> Vec<Place> {
-        let mut best: Vec<(Place, (u8, u8))> = Vec::new();
-        for start in 0..self.routers.len() {
-            self.walk(side, start, value, &mut |place, rank| match best
-                .iter_mut()
-                .find(|(p, _)| *p == place)
-            {
-                Some((_, known)) => *known = rank.max(*known),
-                None => best.push((place, rank)),
-            });
-        }
-        let highest = best.iter().map(|(_, r)| *r).max().unwrap_or_default();
-        best.retain(|(_, r)| *r == highest);
-        best.sort();
-        best.into_iter().map(|(place, _)| place).collect()
-    }
-
-    /// Follows the routes to an address from a router to where they leave the
-    /// snapshot. Each place comes with the length of the last prefix, and of
-    /// the longest on the way.
-    fn walk(
-        &self,
-        side: &Side<'_>,
-        start: usize,
-        value: u128,
-        found: &mut dyn FnMut(Place, (u8, u8)),
-    ) {
-        let network = side.network();
-        let mut todo: Vec<(usize, u8)> = vec![(start, 0)];
-        let mut seen: Vec<usize> = Vec::new();
-        while let Some((number, longest)) = todo.pop() {
-            let Some(router) = self.routers.get(number) else {
-                continue;
-            };
-            if seen.contains(&number) {
-                continue;
-            }
-            seen.push(number);
-            let Some((Exit::Leaves(hops), length)) = router.table.at(value) else {
-                continue;
-            };
-            let longest = longest.max(length);
-            for hop in hops {
-                // Hosts on a subnet are none behind a router.
-                if hop.gateway.is_none()
-                    && hop.span.is_none()
-                    && length > 0
-                    && connected(side, router.device, hop, value)
-                {
-                    continue;
-                }
-                let next = network.next(side, router.device, hop);
-                if next.is_empty() {
-                    let place = (router.device, Arc::clone(&hop.interface));
-                    found(place, (length, longest));
-                }
-                for place in next {
-                    if let Some(&next) = self.by_interface.get(&place) {
-                        todo.push((next, longest));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Splits addresses by the places where the routes of some devices leave
-    /// the snapshot towards them.
-    pub(super) fn split_from(
-        &self,
-        side: &Side<'_>,
-        family: Family,
-        from: &[Place],
-        set: &IntervalSet,
-    ) -> Vec<(IntervalSet, Vec<Place>)> {
-        let starts: Vec<usize> = from
-            .iter()
-            .filter_map(|place| self.by_interface.get(place).copied())
-            .collect();
-        self.grouped(family, set, |_, value| {
-            let mut out: Vec<Place> = Vec::new();
-            for &start in &starts {
-                self.walk(side, start, value, &mut |place, _| {
-                    if !out.contains(&place) {
-                        out.push(place);
-                    }
-                });
-            }
-            out.sort();
-            out.into()
-        })
-    }
-}
-
-fn connected(side: &Side<'_>, device: usize, hop: &Hop, value: u128) -> bool {
-    side.devices
-        .get(device)
-        .and_then(|d| d.device.interface(&hop.interface))
-        .is_some_and(|i| {
-            i.addresses.iter().any(|net| {
-                AddressSet::prefix(*net)
-                    .family(Family::of(net.addr()))
-                    .contains(value)
-            })
-        })
 }
 
 impl Side<'_> {
@@ -452,29 +239,6 @@ impl Side<'_> {
         out
     }
 
-    /// Connected subnets that hold some of `sources`, the smaller ones first,
-    /// with the interfaces on them.
-    pub(super) fn subnet_places(
-        &self,
-        family: Family,
-        sources: &IntervalSet,
-        only: Option<usize>,
-    ) -> Vec<(IntervalSet, Vec<Place>)> {
-        let index = self.subnet_index(family);
-        let mut out = Vec::new();
-        for (set, places) in index.iter().filter(|(set, _)| set.meets(sources)) {
-            let places: Vec<Place> = places
-                .iter()
-                .filter(|(device, _)| only.is_none_or(|o| o == *device))
-                .cloned()
-                .collect();
-            if !places.is_empty() {
-                out.push((set.clone(), places));
-            }
-        }
-        out
-    }
-
     /// Hosts on a subnet with several routers use one that leads on to the
     /// destination, not one that sends the packets back into the subnet.
     fn routers_of_subnet(
@@ -490,8 +254,7 @@ impl Side<'_> {
             }];
         }
         let destinations = product.get(Dim::Destination);
-        let mut parts: Vec<(IntervalSet, Vec<Place>)> =
-            vec![((**destinations).clone(), Vec::new())];
+        let mut parts: Vec<Located> = vec![((**destinations).clone(), Vec::new())];
         for place in &places {
             let good = self.leads_on(family, destinations, place);
             let mut next = Vec::new();
@@ -519,35 +282,6 @@ impl Side<'_> {
                 },
             })
             .collect()
-    }
-
-    /// The destinations that a router does not send back by the interface
-    /// they came in by: its own, those it translates, and those it routes.
-    pub(super) fn leads_on(
-        &self,
-        family: Family,
-        destinations: &Set,
-        place: &Place,
-    ) -> IntervalSet {
-        let (number, interface) = place;
-        let Some(here) = self.devices.get(*number) else {
-            return IntervalSet::new();
-        };
-        let mut out = destinations.intersect(here.own(family));
-        let claims = self.network().claims(self, place);
-        out = out.union(&destinations.intersect(claims.family(family)));
-        let table = here.routes(Some(interface), family);
-        for (set, exit) in table.split(destinations) {
-            let on = match exit {
-                Exit::Leaves(hops) => hops.iter().any(|h| h.interface != *interface),
-                Exit::Discarded(_) | Exit::Unknown => true,
-                Exit::Unrouted => false,
-            };
-            if on {
-                out = out.union(&set);
-            }
-        }
-        out
     }
 
     /// Of several places that lead to the same hosts, the one that the
@@ -653,19 +387,14 @@ impl Side<'_> {
     }
 
     /// Where the routes of a single device lead to hosts.
-    fn remote_of(
-        &self,
-        family: Family,
-        sources: &IntervalSet,
-        number: usize,
-    ) -> Vec<(IntervalSet, Vec<Place>)> {
+    fn remote_of(&self, family: Family, sources: &IntervalSet, number: usize) -> Vec<Located> {
         let Some(here) = self.devices.get(number) else {
             return Vec::new();
         };
         let mut vrfs: Vec<&str> = here.device.interfaces.iter().map(|i| &*i.vrf).collect();
         vrfs.sort_unstable();
         vrfs.dedup();
-        let mut parts: Vec<(IntervalSet, Vec<Place>)> = Vec::new();
+        let mut parts: Vec<Located> = Vec::new();
         for vrf in vrfs {
             let table = here.routes_of(vrf.to_owned(), family);
             for (set, exit) in table.split(sources) {
@@ -681,143 +410,6 @@ impl Side<'_> {
         parts
     }
 
-    /// By which interfaces a device, whose routes do not tell, sends packets to
-    /// destinations whose place in the network is known otherwise.
-    #[must_use]
-    pub fn ways_to(
-        &self,
-        family: Family,
-        number: usize,
-        destinations: &IntervalSet,
-        declared: bool,
-    ) -> Vec<(IntervalSet, Arc<str>)> {
-        let mut left = destinations.clone();
-        let mut out = Vec::new();
-        let network = self.network();
-        let mut take = |set: &IntervalSet, place: &Place, left: &mut IntervalSet| {
-            let within = left.intersect(set);
-            if within.is_empty() {
-                return;
-            }
-            let way = if place.0 == number {
-                Some(Arc::clone(&place.1))
-            } else {
-                network.towards(number, place.0)
-            };
-            if let Some(interface) = way {
-                *left = left.subtract(&within);
-                out.push((within, interface));
-            }
-        };
-        for (set, place) in self.declared_networks() {
-            if !declared || place.0 == number {
-                take(set.family(family), &place, &mut left);
-            }
-        }
-        if declared || self.devices.len() == 1 {
-            return out;
-        }
-        for (subnet, places) in self.subnet_places(family, &left.clone(), None) {
-            if let Some(place) = places.first() {
-                take(&subnet, place, &mut left);
-            }
-        }
-        for (set, places) in self.exits(family).split(self, family, &left.clone()) {
-            if let [place] = places.as_slice() {
-                take(&set, place, &mut left);
-            }
-        }
-        out
-    }
-
-    /// The hosts that topology.yaml places, with their places.
-    fn declared_networks(&self) -> impl Iterator<Item = (&AddressSet, Place)> {
-        self.snapshot
-            .networks
-            .iter()
-            .filter_map(|(set, device, interface)| {
-                let number = self.network().number(device)?;
-                let named = self.devices.get(number)?.interfaces_named(interface);
-                let name = named.first().cloned();
-                Some((
-                    set,
-                    (number, name.unwrap_or_else(|| interface.as_str().into())),
-                ))
-            })
-    }
-
-    /// Packets of a device itself: those with the address of the interface
-    /// that they leave by, and those that it does not send.
-    #[must_use]
-    pub fn sent_by(
-        &self,
-        family: Family,
-        product: &Product,
-        device: usize,
-    ) -> (Vec<Product>, Vec<Product>) {
-        let whole = (vec![product.clone()], Vec::new());
-        let Some(here) = self.devices.get(device) else {
-            return whole;
-        };
-        if !here.device.interfaces_complete || here.own(family).is_empty() {
-            return whole;
-        }
-        let (mut sent, mut foreign) = (Vec::new(), Vec::new());
-        let table = here.routes(None, family);
-        for (set, exit) in table.split(product.get(Dim::Destination)) {
-            let part = product.with(Dim::Destination, Arc::new(set));
-            let Exit::Leaves(hops) = exit else {
-                sent.push(part);
-                continue;
-            };
-            let own = hops.iter().fold(IntervalSet::new(), |all, hop| {
-                let place = (device, Arc::clone(&hop.interface));
-                all.union(&self.addresses_at(&place, family))
-            });
-            let sources = part.get(Dim::Source);
-            // An interface without an address borrows one.
-            let near = if own.is_empty() {
-                (**sources).clone()
-            } else {
-                sources.intersect(&own)
-            };
-            for (set, list) in [(sources.subtract(&near), &mut foreign), (near, &mut sent)] {
-                if !set.is_empty() {
-                    list.push(part.with(Dim::Source, Arc::new(set)));
-                }
-            }
-        }
-        (sent, foreign)
-    }
-
-    /// Packets for addresses that a device has, and for those that it does
-    /// not have.
-    #[must_use]
-    pub fn answered(
-        &self,
-        family: Family,
-        product: &Product,
-        device: usize,
-    ) -> (Option<Product>, Option<Product>) {
-        let Some(here) = self.devices.get(device) else {
-            return (Some(product.clone()), None);
-        };
-        let known = here.device.interfaces_complete
-            && !here.device.interfaces.iter().any(|i| i.dynamic_address)
-            && !here.own(family).is_empty();
-        if !known {
-            return (Some(product.clone()), None);
-        }
-        let to = product.get(Dim::Destination);
-        let part = |set: IntervalSet| {
-            (!set.is_empty()).then(|| product.with(Dim::Destination, Arc::new(set)))
-        };
-        (
-            part(to.intersect(here.own(family))),
-            part(to.subtract(here.own(family))),
-        )
-    }
-
     /// Addresses that no route of the network leads to: those that are nowhere
     /// because every device knows all its routes, and the others with the
     /// interfaces where they may be.
@@ -826,7 +418,7 @@ impl Side<'_> {
         family: Family,
         left: &IntervalSet,
         only: Option<usize>,
-    ) -> (IntervalSet, Vec<(IntervalSet, Vec<Place>)>) {
+    ) -> (IntervalSet, Vec<Located>) {
         if only.is_some() || self.devices.len() == 1 {
             let all = vec![(left.clone(), self.outer_interfaces(only, &|_| true))];
             return (IntervalSet::new(), all);
@@ -884,146 +476,4 @@ impl Side<'_> {
             outer
         }
     }
-
-    /// The hosts that an interface which is down cuts off: its subnet, as far
-    /// as no other interface and no route but a default route leads there.
-    #[must_use]
-    pub fn cut_off(&self, family: Family, only: Option<usize>) -> IntervalSet {
-        let devices = || {
-            let here = self.devices.iter().enumerate();
-            here.filter(|(number, _)| only.is_none_or(|o| o == *number))
-                .map(|(_, here)| here.device)
-        };
-        let of = |net: ipnet::IpNet| AddressSet::prefix(net).family(family).clone();
-        let down = devices()
-            .flat_map(|d| d.interfaces.iter().filter(|i| !i.enabled))
-            .flat_map(|i| &i.addresses)
-            .filter(|net| net.prefix_len() > 0)
-            .fold(IntervalSet::new(), |all, net| all.union(&of(*net)));
-        if down.is_empty() {
-            return down;
-        }
-        let up = devices()
-            .flat_map(|d| d.interfaces.iter().filter(|i| i.enabled))
-            .flat_map(|i| i.addresses.iter().copied());
-        let routed = devices()
-            .flat_map(|d| d.routes.iter().map(|r| r.prefix))
-            .filter(|prefix| prefix.prefix_len() > 0);
-        let down = up
-            .chain(routed)
-            .fold(down, |left, net| left.subtract(&of(net)));
-        self.snapshot
-            .networks
-            .iter()
-            .fold(down, |left, (set, ..)| left.subtract(set.family(family)))
-    }
-
-    /// Separates packets that cross devices from those that do not: both ends
-    /// in one connected subnet, or sent by a device itself.
-    #[must_use]
-    pub fn crossing_part(
-        &self,
-        family: Family,
-        product: &Product,
-        only: Option<usize>,
-    ) -> (Vec<Product>, Vec<Product>) {
-        let mut crossing = vec![product.clone()];
-        let mut staying = Vec::new();
-        let mut take = |box_: &Product| {
-            if !crossing.iter().any(|p| p.meets(box_)) {
-                return;
-            }
-            staying.extend(crossing.iter().filter_map(|p| p.intersect(box_)));
-            crossing = crossing.iter().flat_map(|p| p.subtract(box_)).collect();
-        };
-        let everything = Product::everything(family);
-        let (from, to) = (product.get(Dim::Source), product.get(Dim::Destination));
-        let mut subnet = |set: &IntervalSet| {
-            if set.meets(from) && set.meets(to) {
-                let set: Set = Arc::new(set.clone());
-                let inside = everything
-                    .with(Dim::Source, Arc::clone(&set))
-                    .with(Dim::Destination, set);
-                take(&inside);
-            }
-        };
-        let own = match only.and_then(|number| self.devices.get(number)) {
-            Some(here) => {
-                for interface in here.device.interfaces.iter().filter(|i| i.enabled) {
-                    for net in &interface.addresses {
-                        subnet(AddressSet::prefix(*net).family(family));
-                    }
-                }
-                (**here.own(family)).clone()
-            }
-            None => {
-                for set in self.network().subnets(family) {
-                    subnet(set);
-                }
-                self.network().own(family).clone()
-            }
-        };
-        let own = own.intersect(from);
-        if !own.is_empty() {
-            take(&everything.with(Dim::Source, Arc::new(own)));
-        }
-        (crossing, staying)
-    }
-}
-
-/// Adds places to the parts of a partition that a set meets.
-pub(super) fn add_places(
-    parts: &mut Vec<(IntervalSet, Vec<Place>)>,
-    set: IntervalSet,
-    places: &[Place],
-) {
-    let mut rest = set;
-    let mut new = Vec::new();
-    for (part, known) in parts.iter_mut() {
-        let both = part.intersect(&rest);
-        if both.is_empty() {
-            continue;
-        }
-        let apart = part.subtract(&both);
-        rest = rest.subtract(&both);
-        let mut joined = known.clone();
-        joined.extend(places.iter().filter(|p| !known.contains(p)).cloned());
-        if !apart.is_empty() {
-            new.push((apart, known.clone()));
-        }
-        *part = both;
-        *known = joined;
-    }
-    parts.extend(new);
-    if !rest.is_empty() {
-        parts.push((rest, places.to_vec()));
-    }
-}
-
-/// Connected subnets of a family, the smaller ones first, with the interfaces
-/// on them.
-#[must_use]
-pub fn subnet_index(side: &Side<'_>, family: Family) -> Vec<(IntervalSet, Vec<Place>)> {
-    let mut nets: Vec<(ipnet::IpNet, Place)> = Vec::new();
-    for (number, here) in side.devices.iter().enumerate() {
-        for interface in here.device.interfaces.iter().filter(|i| i.enabled) {
-            for net in &interface.addresses {
-                if Family::of(net.addr()) == family {
-                    nets.push((net.trunc(), (number, interface.name.as_str().into())));
-                }
-            }
-        }
-    }
-    nets.sort_by(|a, b| {
-        let key = |n: &(ipnet::IpNet, Place)| (std::cmp::Reverse(n.0.prefix_len()), n.0);
-        key(a).cmp(&key(b)).then_with(|| a.1.cmp(&b.1))
-    });
-    nets.dedup();
-    nets.chunk_by(|a, b| a.0 == b.0)
-        .filter_map(|group| {
-            let (net, _) = group.first()?;
-            let places = group.iter().map(|(_, place)| place.clone()).collect();
-            Some((AddressSet::prefix(*net).family(family).clone(), places))
-        })
-        .collect()
 }

@@ -3,14 +3,20 @@
 
 pub mod device;
 pub mod entry;
+pub mod exits;
+pub mod hosts;
 pub mod journey;
 pub mod network;
+pub mod origin;
 pub mod piece;
 pub mod reply;
 pub mod return_path;
 pub mod route_table;
+pub mod routing;
 pub mod side;
+pub mod stray;
 pub mod topology;
+pub mod translate;
 
 pub use journey::{Crossing, Disposition, Outcome, Return, Visit};
 pub use piece::Piece;

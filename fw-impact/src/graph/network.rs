@@ -6,7 +6,7 @@ use super::journey::{Disposition, Outcome, Traveller};
 use super::piece::{Passage, Piece, field};
 use super::route_table::Hop;
 use super::side::Side;
-use super::topology::{FarEnd, Place};
+use super::topology::{FarEnd, Located, Place};
 use crate::packet_set::condition::{Choice, End};
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Assumed, Set};
@@ -241,7 +241,7 @@ impl Side<'_> {
         ended: &mut Vec<Outcome>,
     ) -> Vec<Onward> {
         let mut out = Vec::new();
-        for plain in self.into_tunnels(number, hop, traveller, &mut out, ended) {
+        for plain in self.by_tunnels(number, hop, traveller, &mut out, ended) {
             for (next, traveller) in self.over_segment(number, hop, plain, ended) {
                 match next {
                     None => out.extend(self.through_the_world(number, hop, traveller)),
@@ -253,7 +253,7 @@ impl Side<'_> {
     }
 
     /// Separates packets that take a tunnel; the others come back.
-    fn into_tunnels(
+    fn by_tunnels(
         &self,
         number: usize,
         hop: &Hop,
@@ -353,7 +353,7 @@ impl Side<'_> {
         // Neighbours answer for their own addresses, then for those that they
         // translate. Twins on one segment answer both.
         for claims in [false, true] {
-            let mut answering: Vec<(IntervalSet, Vec<Place>)> = Vec::new();
+            let mut answering: Vec<Located> = Vec::new();
             for neighbour in &neighbours {
                 let set = if claims {
                     let claimed = network.claims(self, neighbour);
@@ -362,7 +362,7 @@ impl Side<'_> {
                     self.addresses_at(neighbour, family).intersect(&left)
                 };
                 if !set.is_empty() {
-                    super::entry::add_places(&mut answering, set, std::slice::from_ref(neighbour));
+                    super::hosts::add_places(&mut answering, set, std::slice::from_ref(neighbour));
                 }
             }
             for (set, places) in answering {
@@ -393,12 +393,12 @@ impl Side<'_> {
         // A route out of an interface without a gateway: the neighbour that
         // does not send the packets back.
         let next = network.next(self, number, hop);
-        let mut parts: Vec<(IntervalSet, Vec<Place>)> = Vec::new();
+        let mut parts: Vec<Located> = Vec::new();
         let destinations = Arc::new(beyond.clone());
         for neighbour in &next {
             let good = self.leads_on(family, &destinations, neighbour);
             if !good.is_empty() {
-                super::entry::add_places(&mut parts, good, std::slice::from_ref(neighbour));
+                super::hosts::add_places(&mut parts, good, std::slice::from_ref(neighbour));
             }
         }
         let mut rest = beyond;

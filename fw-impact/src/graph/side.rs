@@ -1,8 +1,9 @@
 //! One side of a comparison with everything that is worked out of it once.
 
-use super::entry::{Exits, subnet_index};
+use super::exits::Exits;
+use super::hosts::subnet_index;
 use super::route_table::{RouteTable, own_addresses, route_table};
-use super::topology::{Network, Place};
+use super::topology::{Located, Network};
 use crate::packet_set::compile::{Asks, Compiled, Context};
 use crate::packet_set::condition::Interfaces;
 use crate::packet_set::original::{Classes, classes};
@@ -32,7 +33,7 @@ pub struct Side<'a> {
     ghosts: [OnceLock<IntervalSet>; 2],
     network: OnceLock<Network>,
     exits: [OnceLock<Exits>; 2],
-    subnets: [OnceLock<Vec<(IntervalSet, Vec<Place>)>>; 2],
+    subnets: [OnceLock<Vec<Located>>; 2],
 }
 
 /// One device with everything that is worked out of it once.
@@ -137,7 +138,7 @@ impl<'a> Side<'a> {
 
     /// Connected subnets, the smaller ones first, with their interfaces.
     #[must_use]
-    pub fn subnet_index(&self, family: Family) -> &[(IntervalSet, Vec<Place>)] {
+    pub fn subnet_index(&self, family: Family) -> &[Located] {
         let [v4, v6] = &self.subnets;
         match family {
             Family::V4 => v4,

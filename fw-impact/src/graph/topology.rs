@@ -19,6 +19,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A device, by position, and one of its interfaces.
 pub type Place = (usize, Arc<str>);
 
+/// Addresses with the interfaces where they are.
+pub type Located = (IntervalSet, Vec<Place>);
+
 /// A node of the network.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Node {
