@@ -481,8 +481,43 @@ impl Loaded {
             .map(|((a, i), (b, j))| ((real(a), i.clone()), (real(b), j.clone())))
             .collect();
         self.snapshot.devices.sort_by(|a, b| a.name.cmp(&b.name));
+        self.unknown_places();
         self.snapshot.link_devices(&[]);
         self.snapshot.resolve(&self.names);
+    }
+
+    /// Remarks on places of the topology file that no device has: they join
+    /// nothing.
+    fn unknown_places(&mut self) {
+        let snapshot = &self.snapshot;
+        let networks = snapshot.networks.iter().map(|(_, d, i)| (d, i));
+        let links = snapshot.links.iter().flat_map(|(a, b)| [a, b]);
+        let mut unknown: Vec<String> = networks
+            .chain(links.map(|(d, i)| (d, i)))
+            .filter(|(name, interface)| match snapshot.device(name) {
+                None => true,
+                Some(device) => {
+                    device.interfaces_complete
+                        && !device.zones.iter().any(|z| z.name == **interface)
+                        && !device.interfaces.iter().any(|i| {
+                            i.name == **interface || i.hardware.as_ref() == Some(*interface)
+                        })
+                }
+            })
+            .map(|(name, interface)| format!("{name}:{interface}"))
+            .collect();
+        unknown.sort();
+        unknown.dedup();
+        self.remarks
+            .extend(unknown.into_iter().map(|place| DiagnosticReport {
+                code: "unknown-place".into(),
+                severity: "warning".into(),
+                side: Some(self.side),
+                file: None,
+                line: None,
+                message: format!("the topology names `{place}`, which no device has"),
+                effect: "none".into(),
+            }));
     }
 
     /// This side with other texts for some of its files; the devices of these
