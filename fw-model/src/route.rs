@@ -66,14 +66,14 @@ fn lookup_within<'a>(
     let connected = device
         .interfaces
         .iter()
-        .filter(|i| i.enabled && i.vrf == vrf)
+        .filter(|i| i.enabled)
         .flat_map(|i| i.addresses.iter().map(move |n| (n.prefix_len(), i, n)))
-        .filter(|(_, _, net)| net.contains(&address))
+        .filter(|(_, i, net)| net.contains(&address) && i.vrf == vrf)
         .max_by_key(|(length, _, _)| *length);
     let longest = device
         .routes
         .iter()
-        .filter(|r| r.vrf == vrf && r.prefix.contains(&address))
+        .filter(|r| r.prefix.contains(&address) && r.vrf == vrf)
         .filter(|r| usable(device, r, depth))
         .map(|r| (r.prefix.prefix_len(), std::cmp::Reverse(r.metric)))
         .max();
@@ -105,8 +105,8 @@ fn lookup_within<'a>(
     }
     let mut out: Vec<(&str, Option<&Route>)> = Vec::new();
     for route in device.routes.iter().filter(|r| {
-        r.vrf == vrf
-            && r.prefix.contains(&address)
+        r.prefix.contains(&address)
+            && r.vrf == vrf
             && (r.prefix.prefix_len(), std::cmp::Reverse(r.metric)) == best
             && usable(device, r, depth)
     }) {
