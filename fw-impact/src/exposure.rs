@@ -14,6 +14,7 @@ use crate::packet_set::term::{Reading, SetPool, Translator};
 use crate::packet_set::{Assumed, Context, Product};
 use crate::report::{Certainty, DecidedBy, Exposure, Reason, Region, Side as SideName};
 use crate::verdict::{Comparison, Joint};
+use fw_model::evaluate::Journey;
 use fw_model::nat::AddressTranslation;
 use fw_model::packet::ConnectionState;
 use fw_model::service::PORT_MAX;
@@ -42,10 +43,21 @@ pub struct Differences {
 /// More seeds than this of one device are joined to larger ones.
 const SEEDS: usize = 96;
 
+/// Packets that are declared or approved.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// Their family.
+    pub family: Family,
+    /// The packets.
+    pub product: Product,
+    /// Which way they take; `None`: any.
+    pub journey: Option<Journey>,
+}
+
 /// Finds everything that a change opens or closes, except for the packets of
 /// `declared`.
 #[must_use]
-pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product)]) -> Differences {
+pub fn differences(comparison: &Comparison<'_, '_>, declared: &[Declared]) -> Differences {
     let mut out = Differences::default();
     let (before, after) = (comparison.before, comparison.after);
     for (old_number, old) in before.devices.iter().enumerate() {
@@ -59,24 +71,34 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product
         };
         opaque_lines(comparison, old.device, new.device, &mut out);
         for family in [Family::V4, Family::V6] {
-            let found = of_device(comparison, family, old_number);
-            if family == Family::V6
+            let without_ipv6 = family == Family::V6
                 && [old, new].iter().all(|d| no_ipv6(d.device))
-                && !declared.iter().any(|(f, _)| *f == family)
-            {
-                if !found.is_empty() {
-                    out.without_ipv6.push(old.device.name.clone());
+                && !declared.iter().any(|d| d.family == family);
+            for journey in [Journey::Through, Journey::ToDevice, Journey::FromDevice] {
+                let found = of_device(comparison, family, old_number, journey);
+                if found.is_empty() {
+                    continue;
                 }
-                continue;
+                if without_ipv6 {
+                    if !out.without_ipv6.contains(&old.device.name) {
+                        out.without_ipv6.push(old.device.name.clone());
+                    }
+                    continue;
+                }
+                let declared: Vec<&Product> = declared
+                    .iter()
+                    .filter(|d| d.family == family && d.journey.is_none_or(|j| j == journey))
+                    .map(|d| &d.product)
+                    .collect();
+                report(
+                    comparison,
+                    (family, journey),
+                    &old.device.name,
+                    found,
+                    &declared,
+                    &mut out,
+                );
             }
-            report(
-                comparison,
-                family,
-                &old.device.name,
-                found,
-                declared,
-                &mut out,
-            );
         }
     }
     out
@@ -97,11 +119,18 @@ fn no_ipv6(device: &Device) -> bool {
         && device.routes.iter().all(|r| v4(&r.prefix))
 }
 
-/// The joints in which a rule that differs has a say.
-fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize) -> Vec<Joint> {
+/// The joints in which a rule that differs has a say, of packets that take
+/// this way.
+fn of_device(
+    comparison: &Comparison<'_, '_>,
+    family: Family,
+    old_number: usize,
+    journey: Journey,
+) -> Vec<Joint> {
     let Some(old) = comparison.before.devices.get(old_number) else {
         return Vec::new();
     };
+    let own = old.own(family);
     let old = old.device;
     let Some(change) = comparison.locality.device(old_number) else {
         return Vec::new();
@@ -124,7 +153,20 @@ fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize)
         a.extend(gap.after.iter().copied());
     }
     let whole = Product::everything(family);
-    let flow = any_flow(&old.name);
+    let flow = any_flow(&old.name, journey);
+    // The device's own end, where the configuration tells its addresses.
+    let at_home = |seed: &Product| -> Option<Product> {
+        let dim = match journey {
+            Journey::Through => return Some(seed.clone()),
+            Journey::ToDevice => Dim::Destination,
+            Journey::FromDevice => Dim::Source,
+        };
+        if own.is_empty() {
+            return Some(seed.clone());
+        }
+        let mine = seed.get(dim).intersect(own);
+        (!mine.is_empty()).then(|| seed.with(dim, Arc::new(mine)))
+    };
     let mut out = Vec::new();
     if everywhere || !moved.is_empty() {
         // The way of packets differs: both sides are followed for all packets
@@ -138,7 +180,7 @@ fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize)
             regions.extend(whole.with(Dim::Source, set).subtract(&to));
             regions.push(to);
         }
-        for region in regions {
+        for region in regions.iter().filter_map(at_home) {
             for first in [SideName::Before, SideName::After] {
                 out.extend(both(comparison, &flow, family, &region, first, None));
             }
@@ -153,22 +195,22 @@ fn of_device(comparison: &Comparison<'_, '_>, family: Family, old_number: usize)
         Family::V6 => v6,
     };
     let [old_changed, new_changed] = &changed;
-    for seed in old_seeds {
+    for seed in old_seeds.iter().filter_map(at_home) {
         out.extend(both(
             comparison,
             &flow,
             family,
-            seed,
+            &seed,
             SideName::Before,
             Some(old_changed),
         ));
     }
-    for seed in new_seeds {
+    for seed in new_seeds.iter().filter_map(at_home) {
         out.extend(both(
             comparison,
             &flow,
             family,
-            seed,
+            &seed,
             SideName::After,
             Some(new_changed),
         ));
@@ -274,13 +316,20 @@ fn touches(outcome: &Outcome, rules: &FxHashSet<Unpaired>) -> bool {
     })
 }
 
-/// A flow of every packet through one device.
-fn any_flow(device: &str) -> Flow {
+/// A flow of every packet that takes a way through, to or from one device.
+fn any_flow(device: &str, journey: Journey) -> Flow {
+    let end = |at_home: bool| {
+        if at_home {
+            Endpoint::Device(device.into())
+        } else {
+            Endpoint::Addresses(AddressSet::any())
+        }
+    };
     Flow {
         id: String::new(),
         description: None,
-        from: Endpoint::Addresses(AddressSet::any()),
-        to: Endpoint::Addresses(AddressSet::any()),
+        from: end(journey == Journey::FromDevice),
+        to: end(journey == Journey::ToDevice),
         from_text: "any".into(),
         to_text: "any".into(),
         services: ServiceSet::any(),
@@ -693,26 +742,25 @@ fn path_of(comparison: &Comparison<'_, '_>, joint: &Joint) -> Option<String> {
 /// Turns joints into reported differences.
 fn report(
     comparison: &Comparison<'_, '_>,
-    family: Family,
+    (family, journey): (Family, Journey),
     device: &str,
     joints: Vec<Joint>,
-    declared: &[(Family, Product)],
+    declared: &[&Product],
     out: &mut Differences,
 ) {
     // Each open path is a case of its own, so that its verdicts are certain.
     let mut by_path: Vec<(Option<String>, Vec<Joint>)> = Vec::new();
     for joint in joints {
-        let path = path_of(comparison, &joint);
+        let path = path_of(comparison, &joint).or(match journey {
+            Journey::Through => None,
+            Journey::ToDevice => Some("to the device itself".to_owned()),
+            Journey::FromDevice => Some("of the device itself".to_owned()),
+        });
         match by_path.iter_mut().find(|(p, _)| *p == path) {
             Some((_, list)) => list.push(joint),
             None => by_path.push((path, vec![joint])),
         }
     }
-    let declared: Vec<&Product> = declared
-        .iter()
-        .filter(|(f, _)| *f == family)
-        .map(|(_, p)| p)
-        .collect();
     for (path, joints) in by_path {
         let parts = comparison.parts(&joints);
         let undecided = crate::verdict::Difference::Undecided;
