@@ -1,12 +1,13 @@
 """Checks SARIF and JUnit reports against published schemas, and the pipeline files."""
 
 import json
+import pathlib
 import sys
 
 import jsonschema
 from lxml import etree
 
-sarif_schema, junit_schema, folder = sys.argv[1:4]
+sarif_schema, junit_schema, folder, impact_schema = sys.argv[1:5]
 failed = False
 
 
@@ -30,4 +31,45 @@ for name in ("all", "fine"):
     report(f"{name}.sarif", [f"{list(e.path)}: {e.message[:200]}" for e in found])
     xsd.validate(etree.parse(f"{folder}/{name}.junit"))
     report(f"{name}.junit", [str(e) for e in xsd.error_log])
+
+# GitLab publishes its form in prose: docs.gitlab.com/ci/testing/code_quality
+quality = jsonschema.Draft202012Validator({
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["description", "check_name", "fingerprint", "severity", "location"],
+        "properties": {
+            "description": {"type": "string", "minLength": 1},
+            "check_name": {"type": "string", "minLength": 1},
+            "fingerprint": {"type": "string", "minLength": 1},
+            "severity": {"enum": ["info", "minor", "major", "critical", "blocker"]},
+            "location": {
+                "type": "object",
+                "required": ["path", "lines"],
+                "properties": {
+                    "path": {"type": "string", "pattern": "^(?![./])."},
+                    "lines": {"type": "object", "required": ["begin"]},
+                },
+            },
+        },
+    },
+})
+assert list(quality.iter_errors([{}]))
+schema = json.load(open(impact_schema))
+own = jsonschema.validators.validator_for(schema)(schema)
+assert list(own.iter_errors({}))
+real = sorted(pathlib.Path(folder, "real").glob("*.sarif"))
+assert len(real) > 50, "too few fixtures were run"
+errors = []
+for path in real:
+    found = [*validator.iter_errors(json.load(open(path)))]
+    issues = json.load(open(path.with_suffix(".gitlab")))
+    found += quality.iter_errors(issues)
+    found += own.iter_errors(json.load(open(path.with_suffix(".json"))))
+    errors += [f"{path.stem}: {list(e.path)}: {e.message[:200]}" for e in found]
+    if len({i["fingerprint"] for i in issues}) != len(issues):
+        errors.append(f"{path.stem}: a fingerprint is there twice")
+    if not xsd.validate(etree.parse(path.with_suffix(".junit"))):
+        errors += [f"{path.stem}: {e}" for e in xsd.error_log]
+report(f"{len(real)} fixtures as SARIF, JUnit, code quality and JSON", errors)
 sys.exit(failed)

@@ -95,6 +95,7 @@ pub enum Command {
     Man,
     /// Writes the JSON Schemas of all formats into a folder.
     #[command(hide = true)]
+    #[command(name = "write-json-schemas")]
     Schemas {
         /// The folder.
         folder: String,

@@ -1,6 +1,6 @@
 //! Exit codes, and failures that end a run.
 
-use crate::problem::Problem;
+use crate::problem::{Problem, nearest};
 
 /// The tool failed: input or output, internal error.
 pub const FAILED: u8 = 1;
@@ -43,7 +43,12 @@ impl Failure {
             ErrorKind::NotADirectory => "a part of the path is no folder".to_owned(),
             _ => error.to_string(),
         };
-        Self::Io(format!("cannot {what} {path}: {why}"))
+        let near = match error.kind() {
+            ErrorKind::NotFound if what == "read" => beside(path),
+            _ => None,
+        };
+        let hint = near.map_or_else(String::new, |n| format!("\n  did you mean `{n}`?"));
+        Self::Io(format!("cannot {what} {path}: {why}{hint}"))
     }
 
     /// What stands on the terminal.
@@ -64,6 +69,24 @@ impl Failure {
             }
         }
     }
+}
+
+/// A file or folder whose name is near to that of `path`, in the same folder.
+fn beside(path: &str) -> Option<String> {
+    let (folder, name) = match path.rsplit_once('/') {
+        Some((folder, name)) => (Some(folder), name),
+        None => (None, path),
+    };
+    let mut known: Vec<String> = std::fs::read_dir(folder.unwrap_or("."))
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    known.sort();
+    let near = nearest(name, known.iter().map(String::as_str))?;
+    Some(match folder {
+        Some(folder) => format!("{folder}/{near}"),
+        None => near.to_owned(),
+    })
 }
 
 impl From<Vec<Problem>> for Failure {

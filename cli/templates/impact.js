@@ -48,6 +48,16 @@
     event.target.textContent = open ? "Close all" : "Open all";
   });
 
+  // Where a drawing is wider than the screen, what stops the packets is shown.
+  table.addEventListener("toggle", (event) => {
+    for (const path of event.target.querySelectorAll(".path")) {
+      const stop = path.querySelector(".stop, .open");
+      if (!stop || path.scrollWidth <= path.clientWidth) continue;
+      const [box, here] = [stop.getBoundingClientRect(), path.getBoundingClientRect()];
+      path.scrollLeft += box.left + box.width / 2 - here.left - here.width / 2;
+    }
+  }, true);
+
   let were = [];
   addEventListener("beforeprint", () => {
     were = Array.from(document.querySelectorAll("details:not([open])"));

@@ -104,6 +104,33 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
+fn a_name_that_is_nearly_right_is_suggested() {
+    let here = folder(&[("flows.yaml", FLOWS.as_bytes())]);
+    let run = run_in(here.path(), &["flows", "check", "flow.yaml"]);
+    assert_eq!(run.code, 1);
+    assert_eq!(
+        run.err,
+        "error: cannot read flow.yaml: no such file or folder\n  did you mean `flows.yaml`?\n"
+    );
+    let run = run_in(
+        here.path(),
+        &[
+            "trace",
+            "x",
+            "--from",
+            "b",
+            "--to",
+            "any",
+            "--service",
+            "sip3",
+        ],
+    );
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("`b` is no address"), "{}", run.err);
+    assert!(run.err.contains("did you mean `sip2`?"), "{}", run.err);
+}
+
+#[test]
 fn missing_files_are_1() {
     let flows: (&str, &[u8]) = ("flows.yaml", FLOWS.as_bytes());
     let run = check(&[flows], "nope.cfg", &[]);

@@ -5,15 +5,17 @@ use crate::change::changes;
 use crate::describe::{
     assumption, decisions, field_values, nearest, packet, reasons, regions, typical, witness,
 };
-use crate::graph::{Outcome, Side};
-use crate::packet_set::Product;
+use crate::graph::{Disposition, Outcome, Side};
+use crate::packet_set::{Assumed, Product};
 use crate::report::{
     AssumptionReport, Change, ChangeSeverity, DecidedBy, FlowPaths, FlowReport, FlowVerdict,
     Impact, Reason, Region, Side as SideName, Verdict, WitnessPacket,
 };
 use crate::trace::Ways;
 use crate::verdict::{Comparison, Difference, Judgement, Part, usual_ports};
+use fw_model::evaluate::MUST_BE_IDENTIFIED;
 use fw_model::{Expect, Family, Flow, Quantity};
+use std::collections::BTreeMap;
 
 /// What of the options matters for one flow.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +46,7 @@ pub fn assess(
     let lost = judgement.has(Difference::Lost);
     let gained = judgement.has(Difference::Gained);
     let undecided = judgement.has(Difference::Undecided);
-    let changes = changes(comparison.before, comparison.after, flow, &judgement.joints);
+    let changes = changes(comparison.before, comparison.after, flow, judgement);
     let impact = match (lost, gained, undecided) {
         (true, true, _) => Impact::Mixed,
         (true, false, _) if after == FlowVerdict::Denied => Impact::Blocked,
@@ -258,6 +260,7 @@ fn all_reasons(
     after: FlowVerdict,
 ) -> Vec<Reason> {
     let mut out = Vec::new();
+    let mut by_port = ByPort::default();
     let open = |p: &&Part| p.before.is_none() || p.after.is_none();
     for part in judgement.cells.iter().filter(open) {
         for joint in part.members.iter().filter_map(|&m| judgement.joints.get(m)) {
@@ -267,20 +270,57 @@ fn all_reasons(
                 .last()
                 .and_then(|c| comparison.after.devices.get(c.device))
                 .map_or("", |d| d.device.name.as_str());
-            let (side, name) = if part.after.is_none() {
-                (comparison.after, SideName::After)
+            let (side, name, outcome) = if part.after.is_none() {
+                (comparison.after, SideName::After, &joint.after)
             } else {
-                (comparison.before, SideName::Before)
+                (comparison.before, SideName::Before, &joint.before)
             };
+            if outcome.disposition == Disposition::Permitted {
+                by_port.take_note(side, &joint.assumed);
+            }
             out.extend(reasons(side, name, device, &joint.assumed));
         }
     }
     if before == FlowVerdict::Undecided || after == FlowVerdict::Undecided {
         out.extend(comparison.opaque_reasons(judgement));
     }
+    by_port.put_into_words(&mut out);
     out.sort();
     out.dedup();
     out
+}
+
+/// Applications that decide whether packets pass which addresses and ports
+/// alone would let pass: the text of the condition, and whether the packets
+/// pass if it is this application.
+#[derive(Default)]
+struct ByPort(BTreeMap<String, bool>);
+
+impl ByPort {
+    /// Takes note of what is assumed of packets that pass.
+    fn take_note(&mut self, side: &Side<'_>, assumed: &Assumed) {
+        for (variable, holds) in assumed.values() {
+            if let Some(condition) = side.conditions.condition(variable)
+                && condition.text.ends_with(MUST_BE_IDENTIFIED)
+            {
+                *self.0.entry(condition.text.clone()).or_default() |= holds;
+            }
+        }
+    }
+
+    fn put_into_words(&self, reasons: &mut [Reason]) {
+        for reason in reasons {
+            match self.0.get(&reason.text) {
+                Some(true) => reason.text = format!("allowed on port basis; {}", reason.text),
+                Some(false) => {
+                    let application = reason.text.trim_end_matches(MUST_BE_IDENTIFIED).trim_end();
+                    reason.text =
+                        format!("allowed on port basis; denied once identified as {application}");
+                }
+                None => {}
+            }
+        }
+    }
 }
 
 fn assumptions(comparison: &Comparison<'_, '_>, judgement: &Judgement) -> Vec<AssumptionReport> {

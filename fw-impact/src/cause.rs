@@ -6,11 +6,16 @@
 //! read and judged again.
 
 use crate::graph::{Outcome, Side};
+use crate::packet_set::Product;
 use crate::report::{Cause, EditKind, Impact, Side as SideName};
 use crate::verdict::{Comparison, Difference, Judgement};
-use fw_model::{Definition, DefinitionId, Device, Flow, Snapshot, SourceId, Span};
+use fw_model::{
+    Definition, DefinitionId, Device, Family, Flow, IntervalSet, Snapshot, SourceId, Span,
+};
+use ipnet::IpNet;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One edited line.
@@ -24,6 +29,9 @@ pub struct Edit {
     pub line: u32,
     /// Its text.
     pub text: String,
+    /// Which run of edited lines it belongs to: lines that follow each other
+    /// without an unchanged one between them have one number.
+    pub hunk: usize,
 }
 
 impl Edit {
@@ -46,19 +54,45 @@ pub trait Counterfactual: Sync {
 
     /// The after side with the edits at these indices undone: removed lines
     /// are back at their place, added lines are gone. `None` if that text
-    /// cannot be read as a configuration.
-    fn without(&self, undone: &[usize]) -> Option<Snapshot>;
+    /// cannot be read as a configuration. Only the devices of `scope` are
+    /// wanted, if it is given; texts of files need not be there.
+    fn without(&self, undone: &[usize], scope: Option<&BTreeSet<String>>) -> Option<Snapshot>;
 }
 
-/// How many counterfactuals are tried for one flow.
-const TRIALS: usize = 160;
+/// A line of a side.
+type Place = (SideName, SourceId, u32);
+
+/// How many counterfactuals are tried for one flow, at most and at least, and
+/// how many lines of text are read for them.
+const TRIALS: (usize, usize, usize) = (160, 24, 1_000_000);
+
+/// In hunks of up to so many lines every line is tried alone.
+const SINGLES: usize = 40;
+
+/// How many packets are looked at before all of a flow's are.
+const PROBES: usize = 8;
+
+/// Devices that all kept counterfactuals hold together.
+const KEPT: usize = 4096;
+
+/// Some edits undone, with the devices that were looked at.
+type Trial = (Vec<usize>, Option<BTreeSet<String>>);
+
+/// Counterfactuals that were read already: many flows have one cause.
+#[derive(Default)]
+struct Tried {
+    known: FxHashMap<Trial, Option<Arc<Snapshot>>>,
+    devices: usize,
+}
 
 /// Finds the causes of differences.
 pub struct Causes<'c, 'a> {
     comparison: &'c Comparison<'c, 'a>,
     counterfactual: &'c dyn Counterfactual,
     by_line: FxHashMap<(SideName, SourceId, u32), usize>,
-    tried: Mutex<FxHashMap<Vec<usize>, Option<Arc<Snapshot>>>>,
+    by_source: FxHashMap<(SideName, SourceId), Vec<usize>>,
+    near: Neighbours,
+    tried: Mutex<Tried>,
 }
 
 impl<'c, 'a> Causes<'c, 'a> {
@@ -71,10 +105,19 @@ impl<'c, 'a> Causes<'c, 'a> {
             .enumerate()
             .map(|(at, edit)| ((edit.side(), edit.source, edit.line), at))
             .collect();
+        let mut by_source: FxHashMap<(SideName, SourceId), Vec<usize>> = FxHashMap::default();
+        for (at, edit) in counterfactual.edits().iter().enumerate() {
+            by_source
+                .entry((edit.side(), edit.source))
+                .or_default()
+                .push(at);
+        }
         Self {
             comparison,
             counterfactual,
             by_line,
+            by_source,
+            near: Neighbours::new([comparison.before.snapshot, comparison.after.snapshot]),
             tried: Mutex::default(),
         }
     }
@@ -82,44 +125,100 @@ impl<'c, 'a> Causes<'c, 'a> {
     /// The smallest set of edits whose reversal undoes `impact` on `flow`.
     #[must_use]
     pub fn of(&self, flow: &Flow, judgement: &Judgement, impact: Impact) -> Vec<Cause> {
-        let relevant = self.relevant(judgement);
-        let all: Vec<usize> = (0..self.counterfactual.edits().len()).collect();
-        let mut search = Search {
-            causes: self,
-            flow,
-            impact,
-            left: TRIALS,
-        };
-        let found = search.single(&relevant).or_else(|| {
-            let start = if search.restores(&relevant) {
-                relevant.clone()
-            } else {
-                let rest: Vec<usize> = all
-                    .iter()
-                    .copied()
-                    .filter(|e| !relevant.contains(e))
-                    .collect();
-                if let Some(one) = search.single(&rest) {
-                    return Some(one);
-                }
-                if !search.restores(&all) {
-                    return None;
-                }
-                all
-            };
-            Some(search.shrink(start))
+        let (relevant, deciders) = self.relevant(judgement);
+        let crossed = self.crossed(judgement);
+        let all = self.candidates(&crossed);
+        let hunks = self.hunks(&deciders, &all);
+        let probe = probe(judgement);
+        let wide = self.scope(flow, &crossed);
+        // Of a large network the crossed devices are tried alone first.
+        let known = wide.as_ref().map_or_else(
+            || {
+                let (before, after) = (self.comparison.before, self.comparison.after);
+                before.devices.len().max(after.devices.len())
+            },
+            BTreeSet::len,
+        );
+        let narrow = (!crossed.is_empty() && crossed.len() < known).then_some(crossed);
+        let alone = narrow.and_then(|names| {
+            self.within(Some(names), (flow, impact, &probe), |search| {
+                let found = search.find(&relevant, &hunks)?;
+                search.keeps_way(&found).then_some(found)
+            })
         });
-        found
+        alone
+            .or_else(|| {
+                self.within(wide, (flow, impact, &probe), |search| {
+                    search.find(&relevant, &hunks)
+                })
+            })
             .unwrap_or(relevant)
             .into_iter()
             .filter_map(|at| self.cause(at))
             .collect()
     }
 
+    /// The edits a hunk, those closest to one of `places` first, then in the
+    /// order of `all`.
+    fn hunks(&self, places: &BTreeSet<Place>, all: &[usize]) -> Vec<Vec<usize>> {
+        let edits = self.counterfactual.edits();
+        let ranks: FxHashMap<usize, usize> = all.iter().copied().zip(0..).collect();
+        let numbered: Vec<(usize, &Edit)> = edits.iter().enumerate().collect();
+        let away = |(_, edit): &(usize, &Edit)| {
+            let same = |p: &&Place| p.0 == edit.side() && p.1 == edit.source;
+            let lines = places.iter().filter(same).map(|p| p.2.abs_diff(edit.line));
+            lines.min().unwrap_or(u32::MAX)
+        };
+        let mut out: Vec<(u32, usize, Vec<usize>)> = numbered
+            .chunk_by(|a, b| a.1.hunk == b.1.hunk)
+            .map(|hunk| {
+                let nearest = hunk.iter().map(away).min().unwrap_or(u32::MAX);
+                let rank = hunk.iter().filter_map(|(at, _)| ranks.get(at)).min();
+                let edits = hunk.iter().map(|(at, _)| *at).collect();
+                (nearest, rank.copied().unwrap_or(usize::MAX), edits)
+            })
+            .collect();
+        out.sort_by_key(|(nearest, rank, _)| (*nearest, *rank));
+        out.into_iter().map(|(_, _, hunk)| hunk).collect()
+    }
+
+    /// How many counterfactuals are tried: fewer where the text is long.
+    fn trials(&self) -> usize {
+        let (most, least, lines) = TRIALS;
+        let after = self.comparison.after.snapshot;
+        let length: usize = after.ledgers.iter().map(|l| l.coverage().lines).sum();
+        (lines / length.max(1)).clamp(least, most)
+    }
+
+    /// A search among some of the devices, or all of them.
+    fn within(
+        &self,
+        scope: Option<BTreeSet<String>>,
+        (flow, impact, probe): (&Flow, Impact, &[(Family, Product)]),
+        look: impl FnOnce(&mut Search<'_, 'c, 'a>) -> Option<Vec<usize>>,
+    ) -> Option<Vec<usize>> {
+        let full = self.comparison.before;
+        let part = scope.as_ref().map(|names| part(full.snapshot, names));
+        let after = self.comparison.after.snapshot;
+        let side = part
+            .as_ref()
+            .map(|part| Side::compared(part, after, full.conditions, full.now));
+        look(&mut Search {
+            causes: self,
+            before: side.as_ref().unwrap_or(full),
+            scope,
+            flow,
+            impact,
+            probe,
+            left: self.trials(),
+        })
+    }
+
     /// The edits that the deciding rules of differing packets stand on, or
-    /// refer to: most likely the causes.
-    fn relevant(&self, judgement: &Judgement) -> Vec<usize> {
+    /// refer to: most likely the causes. And where those rules stand.
+    fn relevant(&self, judgement: &Judgement) -> (Vec<usize>, BTreeSet<Place>) {
         let mut out = BTreeSet::new();
+        let mut deciders = BTreeSet::new();
         let differs = |difference| difference != Difference::None;
         let any = judgement.cells.iter().any(|c| differs(c.difference));
         let members = judgement
@@ -134,6 +233,7 @@ impl<'c, 'a> Causes<'c, 'a> {
                 SideName::Before,
                 &joint.before,
                 &mut out,
+                &mut deciders,
             );
             if !joint.same {
                 self.of_outcome(
@@ -141,10 +241,11 @@ impl<'c, 'a> Causes<'c, 'a> {
                     SideName::After,
                     &joint.after,
                     &mut out,
+                    &mut deciders,
                 );
             }
         }
-        out.into_iter().collect()
+        (out.into_iter().collect(), deciders)
     }
 
     fn of_outcome(
@@ -153,6 +254,7 @@ impl<'c, 'a> Causes<'c, 'a> {
         name: SideName,
         outcome: &Outcome,
         out: &mut BTreeSet<usize>,
+        deciders: &mut BTreeSet<Place>,
     ) {
         let mut lines = |span: Span, last: u32| {
             // Long blocks (a whole access list as one definition) have more
@@ -187,6 +289,7 @@ impl<'c, 'a> Causes<'c, 'a> {
             for rule in visit.rules.iter().filter_map(|r| r.get(here.device)) {
                 if let Some(span) = rule.span {
                     lines(span, span.line);
+                    deciders.insert((name, span.source, span.line));
                 }
                 for definition in used(here.device, &rule.uses) {
                     lines(definition.span, definition.last_line);
@@ -195,13 +298,81 @@ impl<'c, 'a> Causes<'c, 'a> {
         }
     }
 
-    fn variant(&self, undone: &[usize]) -> Option<Arc<Snapshot>> {
+    /// The devices that the packets of a flow cross on either side.
+    fn crossed(&self, judgement: &Judgement) -> BTreeSet<String> {
+        let mut out = BTreeSet::new();
+        for joint in &judgement.joints {
+            let after = if joint.same {
+                self.comparison.before
+            } else {
+                self.comparison.after
+            };
+            for (side, outcome) in [
+                (self.comparison.before, &joint.before),
+                (after, &joint.after),
+            ] {
+                for crossing in &outcome.crossings {
+                    if let Some(here) = side.devices.get(crossing.device)
+                        && !out.contains(&here.device.name)
+                    {
+                        out.insert(here.device.name.clone());
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// All edits, those of the crossed devices first.
+    fn candidates(&self, crossed: &BTreeSet<String>) -> Vec<usize> {
+        let mut out: Vec<usize> = [
+            (SideName::Before, self.comparison.before),
+            (SideName::After, self.comparison.after),
+        ]
+        .into_iter()
+        .flat_map(|(name, side)| {
+            crossed
+                .iter()
+                .filter_map(|device| side.snapshot.device(device))
+                .flat_map(move |device| device.sources.iter().map(move |source| (name, *source)))
+        })
+        .filter_map(|place| self.by_source.get(&place))
+        .flatten()
+        .copied()
+        .collect();
+        out.sort_unstable();
+        out.dedup();
+        let first: FxHashSet<usize> = out.iter().copied().collect();
+        out.extend((0..self.counterfactual.edits().len()).filter(|at| !first.contains(at)));
+        out
+    }
+
+    /// The devices that can have a say: the one that the flow is judged on,
+    /// else those that packets may reach from the crossed ones. `None` for
+    /// all.
+    fn scope(&self, flow: &Flow, crossed: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+        let scope = match &flow.device {
+            Some(device) => BTreeSet::from([device.clone()]),
+            None if crossed.is_empty() => return None,
+            None => self.near.spread(crossed.clone()),
+        };
+        let known = self.comparison.before.devices.len();
+        (scope.len() < known.max(self.comparison.after.devices.len())).then_some(scope)
+    }
+
+    fn variant(&self, undone: &[usize], scope: Option<&BTreeSet<String>>) -> Option<Arc<Snapshot>> {
         let lock = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(undone) {
+        let trial = (undone.to_vec(), scope.cloned());
+        if let Some(known) = lock().known.get(&trial) {
             return known.clone();
         }
-        let made = self.counterfactual.without(undone).map(Arc::new);
-        lock().insert(undone.to_vec(), made.clone());
+        let made = self.counterfactual.without(undone, scope).map(Arc::new);
+        let devices = made.as_ref().map_or(0, |s| s.devices.len());
+        let mut tried = lock();
+        if tried.devices + devices <= KEPT {
+            tried.devices += devices;
+            tried.known.insert(trial, made.clone());
+        }
         made
     }
 
@@ -278,34 +449,201 @@ fn context(snapshot: &Snapshot, edit: &Edit) -> Option<String> {
     None
 }
 
+/// A snapshot with some of its devices, without the texts of its files.
+fn part(snapshot: &Snapshot, names: &BTreeSet<String>) -> Snapshot {
+    Snapshot {
+        devices: snapshot
+            .devices
+            .iter()
+            .filter(|d| names.contains(&d.name))
+            .cloned()
+            .collect(),
+        networks: snapshot.networks.clone(),
+        links: snapshot.links.clone(),
+        ..Snapshot::default()
+    }
+}
+
+/// Devices that can hand packets to each other on either side: they share a
+/// subnet or a link.
+struct Neighbours {
+    groups: Vec<Vec<String>>,
+    of: FxHashMap<String, Vec<usize>>,
+}
+
+impl Neighbours {
+    fn new(sides: [&Snapshot; 2]) -> Self {
+        let mut nets: BTreeMap<IpNet, BTreeSet<&str>> = BTreeMap::new();
+        let mut groups: Vec<Vec<String>> = Vec::new();
+        for snapshot in sides {
+            for device in &snapshot.devices {
+                for net in device.interfaces.iter().flat_map(|i| &i.addresses) {
+                    nets.entry(net.trunc()).or_default().insert(&device.name);
+                }
+            }
+            for ((a, _), (b, _)) in &snapshot.links {
+                groups.push(vec![a.clone(), b.clone()]);
+            }
+        }
+        groups.extend(
+            nets.into_values()
+                .filter(|names| names.len() > 1)
+                .map(|names| names.into_iter().map(str::to_owned).collect()),
+        );
+        let mut of: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+        for (at, group) in groups.iter().enumerate() {
+            for name in group {
+                of.entry(name.clone()).or_default().push(at);
+            }
+        }
+        Self { groups, of }
+    }
+
+    /// All that can be reached from some devices.
+    fn spread(&self, mut names: BTreeSet<String>) -> BTreeSet<String> {
+        let mut open: Vec<String> = names.iter().cloned().collect();
+        let mut done: FxHashSet<usize> = FxHashSet::default();
+        while let Some(name) = open.pop() {
+            for &group in self.of.get(&name).map_or(&[][..], Vec::as_slice) {
+                if !done.insert(group) {
+                    continue;
+                }
+                for other in self.groups.get(group).into_iter().flatten() {
+                    if names.insert(other.clone()) {
+                        open.push(other.clone());
+                    }
+                }
+            }
+        }
+        names
+    }
+}
+
 struct Search<'s, 'c, 'a> {
     causes: &'s Causes<'c, 'a>,
+    before: &'s Side<'s>,
+    scope: Option<BTreeSet<String>>,
     flow: &'s Flow,
     impact: Impact,
+    /// Some packets with a difference.
+    probe: &'s [(Family, Product)],
     left: usize,
 }
 
+/// Some packets with a difference: one of each of the first parts. A difference
+/// that stays for one of them is not undone, which is known much sooner than
+/// for all packets.
+fn probe(judgement: &Judgement) -> Vec<(Family, Product)> {
+    judgement
+        .cells
+        .iter()
+        .filter(|c| c.difference != Difference::None)
+        .take(PROBES)
+        .filter_map(|cell| {
+            let [a, b, c, d] = cell.product.first()?;
+            let sets = [a, b, c, d].map(|value| Arc::new(IntervalSet::single(value)));
+            Some((cell.family, Product { sets }))
+        })
+        .collect()
+}
+
+/// True if no packets have a difference.
+fn undone_for(judgement: &Judgement) -> bool {
+    let mut cells = judgement.cells.iter();
+    cells.all(|c| c.difference == Difference::None)
+}
+
 impl Search<'_, '_, '_> {
-    /// True if undoing these edits undoes the impact.
-    fn restores(&mut self, undone: &[usize]) -> bool {
+    /// The smallest set of edits that undoes the impact, looked for among the
+    /// relevant ones first, then by hunks.
+    fn find(&mut self, relevant: &[usize], hunks: &[Vec<usize>]) -> Option<Vec<usize>> {
+        if let Some(one) = self.single(relevant) {
+            return Some(one);
+        }
+        let start = if self.restores(relevant) {
+            relevant.to_vec()
+        } else if let Some(hunk) = hunks.iter().find(|hunk| self.restores(hunk)) {
+            // Lines of one hunk hang together (a block, a value that was
+            // replaced). Without the lines around it, one may still do.
+            let few = hunk.len() <= SINGLES;
+            if let Some(alone) = few.then(|| self.single(hunk)).flatten() {
+                return Some(alone);
+            }
+            hunk.clone()
+        } else if self.restores(&hunks.concat()) {
+            self.shrink(hunks.to_vec()).concat()
+        } else {
+            return None;
+        };
+        let lines = start.into_iter().map(|edit| vec![edit]).collect();
+        let mut found = self.shrink(lines).concat();
+        found.sort_unstable();
+        Some(found)
+    }
+
+    /// What `look` says of the comparison of the before side with the after
+    /// side without some edits.
+    fn tried(
+        &mut self,
+        undone: &[usize],
+        look: impl FnOnce(&Comparison<'_, '_>, &Judgement) -> bool,
+    ) -> bool {
         if undone.is_empty() || self.left == 0 {
             return false;
         }
         self.left -= 1;
-        let Some(snapshot) = self.causes.variant(undone) else {
+        let mut undone = undone.to_vec();
+        undone.sort_unstable();
+        let Some(snapshot) = self.causes.variant(&undone, self.scope.as_ref()) else {
             return false;
         };
-        let before = self.causes.comparison.before;
-        let snapshot = crate::impact::paired(before.snapshot, &snapshot);
+        let before = self.before;
+        let snapshot = match self.scope {
+            // Parts of two networks, in which names tell devices apart.
+            Some(_) => Cow::Borrowed(&*snapshot),
+            None => crate::impact::paired(before.snapshot, &snapshot),
+        };
         let after = Side::compared(&snapshot, before.snapshot, before.conditions, before.now);
         let comparison = Comparison::new(before, &after);
+        if !self.probe.is_empty()
+            && !undone_for(&comparison.judge_packets(self.flow, self.probe.to_vec()))
+        {
+            return false;
+        }
         let judgement = comparison.judge(self.flow);
-        let same = judgement
-            .cells
-            .iter()
-            .all(|c| c.difference == Difference::None);
-        same && (self.impact != Impact::Changed
-            || crate::change::changes(before, &after, self.flow, &judgement.joints).is_empty())
+        look(&comparison, &judgement)
+    }
+
+    /// True if undoing these edits undoes the impact.
+    fn restores(&mut self, undone: &[usize]) -> bool {
+        let (flow, impact) = (self.flow, self.impact);
+        self.tried(undone, |comparison, judgement| {
+            let same = undone_for(judgement);
+            let (before, after) = (comparison.before, comparison.after);
+            same && (impact != Impact::Changed
+                || crate::change::changes(before, after, flow, judgement).is_empty())
+        })
+    }
+
+    /// True if with these edits undone all packets go the way that they went
+    /// before the change: then devices beside that way have no say.
+    fn keeps_way(&mut self, undone: &[usize]) -> bool {
+        self.tried(undone, |comparison, judgement| {
+            let way = |side: &Side<'_>, outcome: &Outcome| -> Vec<_> {
+                outcome
+                    .crossings
+                    .iter()
+                    .map(|c| {
+                        let name = side.devices.get(c.device).map(|d| d.device.name.clone());
+                        (name, c.ingress.clone(), c.egress.clone(), c.gateway)
+                    })
+                    .collect()
+            };
+            judgement.joints.iter().all(|joint| {
+                joint.same
+                    || way(comparison.before, &joint.before) == way(comparison.after, &joint.after)
+            })
+        })
     }
 
     /// The first edit that alone undoes the impact.
@@ -317,28 +655,29 @@ impl Search<'_, '_, '_> {
     }
 
     /// Leaves out whatever is not needed, larger parts first, until no single
-    /// edit can be left out.
-    fn shrink(&mut self, mut edits: Vec<usize>) -> Vec<usize> {
-        let mut size = edits.len().div_ceil(2);
+    /// group of edits can be left out.
+    fn shrink(&mut self, mut groups: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
+        let mut size = groups.len().div_ceil(2);
         loop {
             let mut at = 0;
             let mut shrunk = false;
-            while at < edits.len() {
-                let without: Vec<usize> = edits
+            while at < groups.len() {
+                let kept = |i: usize| !(at..at + size).contains(&i);
+                let without: Vec<Vec<usize>> = groups
                     .iter()
                     .enumerate()
-                    .filter(|(i, _)| !(at..at + size).contains(i))
-                    .map(|(_, &e)| e)
+                    .filter(|(i, _)| kept(*i))
+                    .map(|(_, group)| group.clone())
                     .collect();
-                if self.restores(&without) {
-                    edits = without;
+                if self.restores(&without.concat()) {
+                    groups = without;
                     shrunk = true;
                 } else {
                     at += size;
                 }
             }
-            if size == 1 && !shrunk || self.left == 0 {
-                return edits;
+            if size <= 1 && !shrunk || self.left == 0 {
+                return groups;
             }
             if !shrunk {
                 size = size.div_ceil(2);

@@ -1,30 +1,36 @@
 //! What happens differently to packets that pass on both sides.
 
 use crate::describe::{decider, place};
+use crate::graph::device::via;
 use crate::graph::journey::{Crossing, Outcome};
-use crate::graph::piece::{DESTINATION, SOURCE, moved};
-use crate::graph::piece::{Field, Piece, field};
+use crate::graph::piece::{DESTINATION, Field, Passage, Piece, SOURCE, field, moved};
+use crate::graph::side::DeviceSide;
 use crate::graph::{Disposition, Side};
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::term::{Reading, SetPool, Translator};
-use crate::packet_set::{ConditionTable, Context, Product};
+use crate::packet_set::{Context, Product, Set};
 use crate::report::{Change, ChangeSeverity};
-use crate::verdict::Joint;
+use crate::verdict::{Joint, Judgement, Part};
 use fw_model::address::range_text;
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::service::port_text;
-use fw_model::{
-    Device, Family, Flow, IntervalSet, StageKind, Treatment, TreatmentKind, TreatmentRule,
-};
+use fw_model::{Family, Flow, IntervalSet, StageKind, Treatment, TreatmentKind, TreatmentRule};
+use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The differences in treatment of the packets of `joints` that pass on both
+/// The differences in treatment of the packets of a flow that pass on both
 /// sides, worst first.
 #[must_use]
-pub fn changes(before: &Side<'_>, after: &Side<'_>, flow: &Flow, joints: &[Joint]) -> Vec<Change> {
+pub fn changes(
+    before: &Side<'_>,
+    after: &Side<'_>,
+    flow: &Flow,
+    judgement: &Judgement,
+) -> Vec<Change> {
     let mut out = Vec::new();
-    for joint in joints {
+    let anyway = pass_anyway(judgement);
+    for (at, joint) in judgement.joints.iter().enumerate() {
         if joint.same
             || joint.before.disposition != Disposition::Permitted
             || joint.after.disposition != Disposition::Permitted
@@ -33,15 +39,44 @@ pub fn changes(before: &Side<'_>, after: &Side<'_>, flow: &Flow, joints: &[Joint
         }
         path(before, after, joint, &mut out);
         for (old, new) in joint.before.crossings.iter().zip(&joint.after.crossings) {
-            if name(before, old.device) != name(after, new.device) {
+            if !same_device(before, old.device, after, new.device) {
                 continue;
             }
             translation(after, joint, old, new, &mut out);
-            treatments(before, after, flow, joint, old, new, &mut out);
+            let mut found = Vec::new();
+            treatments(before, after, flow, joint, old, new, &mut found);
+            if anyway.contains(&at) {
+                // Whatever they turn out to be, some rule permits them.
+                let application = TreatmentKind::Application.as_str();
+                found.retain(|change| change.kind != application);
+            }
+            out.append(&mut found);
         }
     }
     out.sort_by(|a, b| (b.severity, a).cmp(&(a.severity, b)));
-    out.dedup();
+    // Many rules that change in the same way are one change.
+    out.dedup_by(|a, b| {
+        (&a.kind, &a.before, &a.after, &a.device) == (&b.kind, &b.before, &b.after, &b.device)
+    });
+    out
+}
+
+/// The joints of packets that pass after the change on every branch of what
+/// cannot be decided, where there are several.
+fn pass_anyway(judgement: &Judgement) -> FxHashSet<usize> {
+    let (sure, open): (Vec<&Part>, Vec<&Part>) = judgement
+        .cells
+        .iter()
+        .partition(|c| c.after == Some(true) && c.members.len() > 1);
+    let members = |parts: Vec<&Part>| -> FxHashSet<usize> {
+        parts
+            .iter()
+            .flat_map(|c| c.members.iter().copied())
+            .collect()
+    };
+    let open = members(open);
+    let mut out = members(sure);
+    out.retain(|at| !open.contains(at));
     out
 }
 
@@ -49,6 +84,16 @@ fn name<'a>(side: &Side<'a>, device: usize) -> &'a str {
     side.devices
         .get(device)
         .map_or("", |d| d.device.name.as_str())
+}
+
+/// True for two versions of one device, also where one of them stands for
+/// more devices than the other.
+fn same_device(before: &Side<'_>, old: usize, after: &Side<'_>, new: usize) -> bool {
+    let (Some(old), Some(new)) = (before.devices.get(old), after.devices.get(new)) else {
+        return false;
+    };
+    let (old, new) = (old.device, new.device);
+    old.name == new.name || old.stands_for.contains(&new.name) || new.stands_for.contains(&old.name)
 }
 
 fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change>) {
@@ -60,8 +105,8 @@ fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change
                 format!(
                     "{} {} -> {}",
                     name(side, c.device),
-                    c.ingress.as_deref().unwrap_or("itself"),
-                    c.egress.as_deref().unwrap_or("itself")
+                    outcome.piece.interface_words(c.ingress.as_ref()),
+                    outcome.piece.interface_words(c.egress.as_ref())
                 )
             })
             .collect();
@@ -76,21 +121,28 @@ fn path(before: &Side<'_>, after: &Side<'_>, joint: &Joint, out: &mut Vec<Change
     let crossings = (&joint.before.crossings, &joint.after.crossings);
     let as_before = crossings.0.len() == crossings.1.len()
         && crossings.0.iter().zip(crossings.1).all(|(old, new)| {
-            let same = |a: &Option<Arc<str>>, b: &Option<Arc<str>>| {
-                let of = |side: &Side<'_>, device: usize, name: &str| {
+            // An end that is open is the same one as far as it may be.
+            let same = |a: Option<&Passage>, b: Option<&Passage>| {
+                let names = |outcome: &Outcome, end: Option<&Passage>| {
+                    end.map(|end| outcome.piece.interfaces(end))
+                        .unwrap_or_default()
+                };
+                let hardware = |side: &Side<'_>, device: usize, name: &str| {
                     side.devices
                         .get(device)
                         .and_then(|d| d.device.interface(name)?.hardware.clone())
                 };
-                a == b
-                    || a.as_ref().zip(b.as_ref()).is_some_and(|(a, b)| {
-                        let was = of(before, old.device, a);
-                        was.is_some() && was == of(after, new.device, b)
+                let (was, is) = (names(&joint.before, a), names(&joint.after, b));
+                was == is
+                    || was.iter().any(|name| is.contains(name))
+                    || was.iter().any(|a| {
+                        let one = hardware(before, old.device, a);
+                        one.is_some() && is.iter().any(|b| one == hardware(after, new.device, b))
                     })
             };
-            name(before, old.device) == name(after, new.device)
-                && same(&old.ingress, &new.ingress)
-                && same(&old.egress, &new.egress)
+            same_device(before, old.device, after, new.device)
+                && same(old.ingress.as_ref(), new.ingress.as_ref())
+                && same(old.egress.as_ref(), new.egress.as_ref())
         });
     // An interface with another name is the same interface.
     if old != new && !as_before {
@@ -272,8 +324,15 @@ fn treatments(
         return;
     }
     let product = &joint.product;
-    of_device(was_on.device, joint, product, old, before, &mut was);
-    of_device(is_on.device, joint, product, new, after, &mut is);
+    of_device(
+        before,
+        was_on,
+        flow,
+        (&joint.before, old),
+        product,
+        &mut was,
+    );
+    of_device(after, is_on, flow, (&joint.after, new), product, &mut is);
     let mut kinds: Vec<TreatmentKind> = was.keys().chain(is.keys()).copied().collect();
     kinds.sort_unstable();
     kinds.dedup();
@@ -354,23 +413,30 @@ fn of_rules(side: &Side<'_>, outcome: &Outcome, device: usize) -> Treated {
 
 /// Adds what the device's own list gives to the packets, where no rule did.
 fn of_device(
-    device: &Device,
-    joint: &Joint,
-    product: &Product,
-    crossing: &Crossing,
     side: &Side<'_>,
+    here: &DeviceSide<'_>,
+    flow: &Flow,
+    (outcome, crossing): (&Outcome, &Crossing),
+    product: &Product,
     out: &mut Treated,
 ) {
+    let device = here.device;
+    let family = outcome.piece.family;
+    let ends = [crossing.ingress.as_ref(), crossing.egress.as_ref()];
+    let ways = outcome.piece.region(&crossing.original, ends).ways;
     let context = Context {
-        family: joint.family,
-        ingress: crossing.ingress.clone(),
-        egress: crossing.egress.clone(),
+        family,
+        ingress: via(crossing.ingress.as_ref()),
+        egress: via(crossing.egress.as_ref()),
         state: ConnectionState::New,
         untracked: false,
         tcp_flags: tcp_flags::SYN,
         now: side.now,
-        application: None,
-        user: None,
+        application: flow.application.as_deref().map(Arc::from),
+        user: flow
+            .user
+            .as_ref()
+            .map(|user| user.as_deref().map(Arc::from)),
         source_by: crossing.source_by.clone(),
         destination_by: crossing.destination_by.clone(),
         source_moved: moved(&crossing.original, &crossing.translated, SOURCE),
@@ -379,7 +445,6 @@ fn of_device(
         local: None,
         original: None,
     };
-    let conditions: &ConditionTable = side.conditions;
     let mut pool = SetPool::default();
     let mut left: BTreeMap<TreatmentKind, Vec<Product>> = BTreeMap::new();
     let by_rule: Vec<TreatmentKind> = out.keys().copied().collect();
@@ -395,26 +460,37 @@ fn of_device(
         let terms = Translator {
             device,
             context: &context,
-            conditions,
+            interfaces: here.interfaces(),
+            conditions: side.conditions,
             pool: &mut pool,
             reading: Reading::Exact,
         }
         .terms(&rule.match_expr);
         for term in terms {
-            let mut matched = Product::everything(joint.family);
-            for (slot, set) in matched.sets.iter_mut().zip(&term.sets) {
+            let [a, b, c, d, ingress, egress] = term.sets;
+            let mut matched = Product::everything(family);
+            for (slot, set) in matched.sets.iter_mut().zip([a, b, c, d]) {
                 if let Some(set) = set {
-                    *slot = Arc::clone(set);
+                    *slot = set;
                 }
             }
-            if rest.iter().any(|r| r.meets(&matched)) {
+            let wanted = [ingress, egress];
+            let on_way = |holds: fn(&Set, &Set) -> bool| {
+                ways.iter()
+                    .zip(&wanted)
+                    .all(|(way, wanted)| wanted.as_ref().is_none_or(|w| holds(w, way)))
+            };
+            if on_way(|wanted, way| wanted.meets(way)) && rest.iter().any(|r| r.meets(&matched)) {
                 let list = out.entry(kind).or_default();
                 if !list.contains(&rule.treatment) {
                     list.push(rule.treatment.clone());
                 }
                 // All inspections that match apply; of every other kind the
                 // first one does.
-                if kind != TreatmentKind::Inspection && term.clause.is_empty() {
+                if kind != TreatmentKind::Inspection
+                    && term.clause.is_empty()
+                    && on_way(|wanted, way| wanted.covers(way))
+                {
                     *rest = subtract_all(std::mem::take(rest), [&matched]);
                 }
             }
@@ -477,6 +553,10 @@ fn severity(
                 (Low, None)
             }
         }
+        TreatmentKind::NatMode => (
+            Medium,
+            Some("the peer may see other source ports, or the pool may run out".into()),
+        ),
         TreatmentKind::Qos => (Low, None),
     }
 }

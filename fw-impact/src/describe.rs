@@ -6,11 +6,15 @@ use crate::packet_set::decompose::RuleRef;
 use crate::packet_set::minimize::minimize;
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Assumed, Product};
-use crate::report::{AssumptionReport, Decision, Reason, Region, Side as SideName, WitnessPacket};
+use crate::report::{
+    AssumptionReport, Decision, Reason, ReasonKind, Region, Side as SideName, WitnessPacket,
+};
 use fw_model::address::range_text;
 use fw_model::packet::Packet;
 use fw_model::service::{by_protocol, has_ports, is_icmp, port_text, protocol_name};
-use fw_model::{Action, Assumption, ConditionKind, Family, IntervalSet, Snapshot, Span, StageKind};
+use fw_model::{
+    Action, Assumption, Condition, ConditionKind, Family, IntervalSet, Snapshot, Span, StageKind,
+};
 
 /// The usual source ports of clients.
 pub const CLIENT_PORTS: (u128, u128) = (1024, 65535);
@@ -238,6 +242,7 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
         Disposition::Unrouted => return vec![without_rule("no route", None)],
         Disposition::Discarded(span) => return vec![without_rule("null route", *span)],
         Disposition::Loop => return vec![without_rule("loop", None)],
+        Disposition::Own => return vec![without_rule("the device's own address", None)],
         Disposition::Denied | Disposition::Exhausted => {
             if let Some(visit) = outcome.visits.last()
                 && let Some(decision) = decision(side, visit)
@@ -324,11 +329,16 @@ pub fn reasons(side: &Side<'_>, name: SideName, device: &str, assumed: &Assumed)
         .map(|condition| {
             let span = side.span_of(&condition.key);
             let (file, line, line_text) = place(side.snapshot, span);
-            let columns = span.filter(|_| condition.kind == ConditionKind::NotUnderstood);
+            let columns = span.map(|s| meant(&condition, s, line_text.as_deref()));
             Reason {
                 side: name,
                 device: device.to_owned(),
                 text: condition.text.clone(),
+                kind: reason_kind(&condition.kind),
+                name: match &condition.kind {
+                    ConditionKind::Name(name, _) => Some(name.clone()),
+                    _ => None,
+                },
                 file,
                 line,
                 start: columns.map(|s| s.start),
@@ -342,6 +352,58 @@ pub fn reasons(side: &Side<'_>, name: SideName, device: &str, assumed: &Assumed)
     out
 }
 
+const fn reason_kind(kind: &ConditionKind) -> ReasonKind {
+    match kind {
+        ConditionKind::NotUnderstood => ReasonKind::NotUnderstood,
+        ConditionKind::Name(..) => ReasonKind::Name,
+        ConditionKind::Content => ReasonKind::Content,
+        ConditionKind::User => ReasonKind::User,
+        ConditionKind::Rate => ReasonKind::Rate,
+        ConditionKind::Time => ReasonKind::Time,
+        ConditionKind::Environment => ReasonKind::Environment,
+        ConditionKind::Path => ReasonKind::Path,
+    }
+}
+
+/// The words of a line that a condition is about. Conditions often carry the
+/// whole line of their rule as their place; the words that they quote, or the
+/// name that they are for, are looked for within it.
+fn meant(condition: &Condition, span: Span, line: Option<&str>) -> Span {
+    let Some(within) = line.and_then(|l| l.get(span.start as usize..span.end as usize)) else {
+        return span;
+    };
+    let name = match &condition.kind {
+        ConditionKind::Name(name, _) => name.rsplit(':').next(),
+        _ => None,
+    };
+    let last = condition.text.rsplit(' ').next();
+    [Some(condition.text.as_str()), name, last]
+        .into_iter()
+        .flatten()
+        .find_map(|words| Some((whole_words(within, words)?, words.len())))
+        .and_then(|(at, length)| {
+            let start = span.start.checked_add(u32::try_from(at).ok()?)?;
+            let end = start.checked_add(u32::try_from(length).ok()?)?;
+            Some(Span { start, end, ..span })
+        })
+        .unwrap_or(span)
+}
+
+/// Where `words` stand in `text`, not as a part of longer words.
+fn whole_words(text: &str, words: &str) -> Option<usize> {
+    if words.is_empty() {
+        return None;
+    }
+    let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "-_.".contains(c));
+    text.match_indices(words).map(|(at, _)| at).find(|&at| {
+        let before = text.get(..at).and_then(|t| t.chars().next_back());
+        let after = text.get(at + words.len()..).and_then(|t| t.chars().next());
+        let starts_within = word(before) && word(words.chars().next());
+        let ends_within = word(after) && word(words.chars().next_back());
+        !starts_within && !ends_within
+    })
+}
+
 /// An assumption in the words of a report.
 #[must_use]
 pub fn assumption(snapshot: &Snapshot, device: Option<&str>, a: &Assumption) -> AssumptionReport {
@@ -352,5 +414,19 @@ pub fn assumption(snapshot: &Snapshot, device: Option<&str>, a: &Assumption) -> 
         device: device.map(str::to_owned),
         file,
         line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_words;
+
+    #[test]
+    fn words_within_words_are_not_meant() {
+        assert_eq!(whole_words("destination [ RUX RU KP ]", "RU"), Some(18));
+        assert_eq!(whole_words("tcp-udp tcp", "tcp"), Some(8));
+        assert_eq!(whole_words("-p tcp --frob 3 -j X", "--frob 3"), Some(7));
+        assert_eq!(whole_words("abc", ""), None);
+        assert_eq!(whole_words("abc", "b"), None);
     }
 }

@@ -3,26 +3,24 @@
 //! Cost follows the change: only the packets of rules that differ are looked
 //! at, and of those only the parts that such a rule decides on one side.
 
-use crate::align::{Gap, Unpaired, reachable};
+use crate::align::Unpaired;
 use crate::describe::{decisions, place, reasons, regions, typical, witness};
+use crate::graph::piece::Passage;
 use crate::graph::route_table::Exit;
 use crate::graph::side::DeviceSide;
 use crate::graph::{Disposition, Outcome, Side};
-use crate::packet_set::minimize::minimize;
-use crate::packet_set::product::{DIMS, Dim, subtract_all};
-use crate::packet_set::term::{Reading, SetPool, Translator};
-use crate::packet_set::{Assumed, Context, Product};
-use crate::report::{Certainty, DecidedBy, Exposure, Reason, Region, Side as SideName};
-use crate::verdict::{Comparison, Joint};
+use crate::packet_set::index::RangeIndex;
+use crate::packet_set::product::{Dim, subtract_all};
+use crate::packet_set::{Assumed, Budget, Product, Set};
+use crate::report::{Certainty, DecidedBy, Exposure, Reason, ReasonKind, Region, Side as SideName};
+use crate::verdict::{Comparison, Joint, Within, run_within};
 use fw_model::evaluate::Journey;
-use fw_model::nat::AddressTranslation;
-use fw_model::packet::ConnectionState;
 use fw_model::service::PORT_MAX;
 use fw_model::{
-    Action, AddressSet, ConditionKind, Device, Endpoint, Expect, Family, Filter, FilterId, Flow,
-    IntervalSet, Quantity, Rule, ServiceSet, StageKind,
+    AddressSet, ConditionKind, Device, Endpoint, Expect, Family, Flow, IntervalSet, Quantity,
+    ServiceSet, StageKind,
 };
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// What a change opens and closes.
@@ -40,8 +38,12 @@ pub struct Differences {
     pub without_ipv6: Vec<String>,
 }
 
-/// More seeds than this of one device are joined to larger ones.
-const SEEDS: usize = 96;
+/// How much work the packets of one rule that differs are worth.
+const LOOKS: Budget = Budget(30_000_000);
+
+/// How many cases of one device are told apart. Past them the rest is reported
+/// as one that may be anything.
+const CASES: usize = 20_000;
 
 /// Packets that are declared or approved.
 #[derive(Clone, Debug)]
@@ -75,15 +77,15 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[Declared]) -> Di
                 && [old, new].iter().all(|d| no_ipv6(d.device))
                 && !declared.iter().any(|d| d.family == family);
             for journey in [Journey::Through, Journey::ToDevice, Journey::FromDevice] {
-                let found = of_device(comparison, family, old_number, journey);
-                if found.is_empty() {
-                    continue;
-                }
+                let (found, more) = of_device(comparison, family, old_number, journey);
                 if without_ipv6 {
-                    if !out.without_ipv6.contains(&old.device.name) {
+                    if !found.is_empty() && !out.without_ipv6.contains(&old.device.name) {
                         out.without_ipv6.push(old.device.name.clone());
                     }
                     continue;
+                }
+                if more {
+                    out.undecided.push(too_many(family, &old.device.name));
                 }
                 let declared: Vec<&Product> = declared
                     .iter()
@@ -121,19 +123,22 @@ fn no_ipv6(device: &Device) -> bool {
 
 /// The joints in which a rule that differs has a say, of packets that take
 /// this way.
+///
+/// The flag is true if there are more than are worth telling apart, so that
+/// some are missing.
 fn of_device(
     comparison: &Comparison<'_, '_>,
     family: Family,
     old_number: usize,
     journey: Journey,
-) -> Vec<Joint> {
+) -> (Vec<Joint>, bool) {
     let Some(old) = comparison.before.devices.get(old_number) else {
-        return Vec::new();
+        return (Vec::new(), false);
     };
     let own = old.own(family);
     let old = old.device;
     let Some(change) = comparison.locality.device(old_number) else {
-        return Vec::new();
+        return (Vec::new(), false);
     };
     let pick = |pair: &[IntervalSet; 2]| {
         let [v4, v6] = pair;
@@ -144,7 +149,7 @@ fn of_device(
     };
     let (gaps, everywhere, moved) = (&change.gaps, change.everywhere, pick(&change.moved));
     if gaps.is_empty() && !everywhere && moved.is_empty() {
-        return Vec::new();
+        return (Vec::new(), false);
     }
     let mut changed: [FxHashSet<Unpaired>; 2] = Default::default();
     for gap in gaps {
@@ -182,11 +187,11 @@ fn of_device(
         }
         for region in regions.iter().filter_map(at_home) {
             for first in [SideName::Before, SideName::After] {
-                out.extend(both(comparison, &flow, family, &region, first, None));
+                out.extend(both(comparison, &flow, family, &region, None, first, None));
             }
         }
         if everywhere {
-            return out;
+            return (out, false);
         }
     }
     let [v4, v6] = &change.seeds;
@@ -195,27 +200,33 @@ fn of_device(
         Family::V6 => v6,
     };
     let [old_changed, new_changed] = &changed;
-    for seed in old_seeds.iter().filter_map(at_home) {
-        out.extend(both(
-            comparison,
-            &flow,
-            family,
-            &seed,
-            SideName::Before,
-            Some(old_changed),
-        ));
+    let sides = [
+        (SideName::Before, old_seeds, old_changed),
+        (SideName::After, new_seeds, new_changed),
+    ];
+    for (first, seeds, rules) in sides {
+        for seed in seeds {
+            let Some(packets) = at_home(&seed.packets) else {
+                continue;
+            };
+            let found = both(
+                comparison,
+                &flow,
+                family,
+                &packets,
+                Some(&seed.ways),
+                first,
+                Some(rules),
+            );
+            // All cases of a rule or none: branches of one unknown belong
+            // together.
+            if out.len() + found.len() > CASES {
+                return (out, true);
+            }
+            out.extend(found);
+        }
     }
-    for seed in new_seeds.iter().filter_map(at_home) {
-        out.extend(both(
-            comparison,
-            &flow,
-            family,
-            &seed,
-            SideName::After,
-            Some(new_changed),
-        ));
-    }
-    out
+    (out, false)
 }
 
 /// Follows a region on both sides, first on the one named. With `touching`,
@@ -231,6 +242,7 @@ fn both(
     flow: &Flow,
     family: Family,
     region: &Product,
+    ways: Option<&[Set; 2]>,
     first: SideName,
     touching: Option<&FxHashSet<Unpaired>>,
 ) -> Vec<Joint> {
@@ -241,28 +253,29 @@ fn both(
         (comparison.after, comparison.before)
     };
     let mut out = Vec::new();
-    for one in crate::verdict::run(first, flow, family, region, &Assumed::default()) {
-        // A branch of what is not understood says something only together
-        // with the others, though it may meet no rule that differs.
-        if let Some(rules) = touching
-            && !touches(&one, rules)
-            && one.piece.assumed.is_empty()
-        {
-            continue;
-        }
-        // What is for the device itself is no transit.
-        if one.disposition == Disposition::Local {
-            continue;
-        }
+    let within = Within {
+        ways: ways.cloned(),
+        ingress: None,
+        budget: LOOKS,
+    };
+    let outcomes = run_within(first, flow, family, region, &Assumed::default(), &within);
+    for one in concerned(first, outcomes, touching) {
         let entered = one.piece.entered();
         let assumed = one.piece.assumed.clone();
         let entering = Flow {
             ingress: same_ingress(first, second, &one),
             ..flow.clone()
         };
+        let open = one.crossings.first().and_then(|c| c.ingress.as_ref());
+        let within = Within {
+            ingress: open.and_then(|ingress| one.piece.way_numbers(ingress)),
+            ..Within::default()
+        };
         let one = Arc::new(one);
-        for other in crate::verdict::run(second, &entering, family, &entered, &assumed) {
-            if other.disposition == Disposition::Local {
+        for other in run_within(second, &entering, family, &entered, &assumed, &within) {
+            if other.disposition == Disposition::Local
+                || (one.disposition.stays() && other.disposition.stays())
+            {
                 continue;
             }
             let product = other.piece.entered();
@@ -289,15 +302,68 @@ fn both(
     out
 }
 
+/// The outcomes that may differ on the other side. With `touching`, those in
+/// which one of these rules has a say. A branch of what is not understood says
+/// something only together with the others, so branches over the same packets
+/// come with them, whatever rules they meet.
+fn concerned(
+    side: &Side<'_>,
+    outcomes: Vec<Outcome>,
+    touching: Option<&FxHashSet<Unpaired>>,
+) -> Vec<Outcome> {
+    // What is for the device itself is no transit.
+    let transit = |one: &Outcome| one.disposition != Disposition::Local;
+    let outcomes = outcomes.into_iter().filter(transit);
+    let Some(rules) = touching else {
+        return outcomes.collect();
+    };
+    let (mut out, rest): (Vec<Outcome>, Vec<Outcome>) =
+        outcomes.partition(|one| touches(one, rules));
+    // Which of several interfaces packets use is a case of its own in a report,
+    // not an unknown that branches share.
+    let branch = |one: &Outcome| {
+        let mut variables = one.piece.assumed.variables();
+        variables.any(|v| {
+            let condition = side.conditions.condition(v);
+            condition.is_none_or(|c| c.kind != ConditionKind::Path)
+        })
+    };
+    let products: Vec<Product> = out
+        .iter()
+        .filter(|one| branch(one))
+        .map(|one| one.piece.entered())
+        .collect();
+    if products.is_empty() {
+        return out;
+    }
+    let sources: Vec<Set> = products
+        .iter()
+        .map(|p| Arc::clone(p.get(Dim::Source)))
+        .collect();
+    let index = RangeIndex::new(&sources);
+    let beside = rest.into_iter().filter(|one| {
+        branch(one) && {
+            let entered = one.piece.entered();
+            let mut near = index.meeting(entered.get(Dim::Source)).into_iter();
+            near.any(|at| products.get(at as usize).is_some_and(|p| p.meets(&entered)))
+        }
+    });
+    out.extend(beside);
+    out
+}
+
 /// The interface of `second` by which packets came in on `first`: the one
 /// with the same name, else with the same hardware.
 fn same_ingress(first: &Side<'_>, second: &Side<'_>, outcome: &Outcome) -> Option<String> {
     let crossing = outcome.crossings.first()?;
-    let name = crossing.ingress.as_deref()?;
+    let Some(Passage::Interface(name)) = &crossing.ingress else {
+        // An open end is handed on by its numbers.
+        return None;
+    };
     let here = first.devices.get(crossing.device)?.device;
     let there = second.snapshot.device(&here.name)?;
     if there.interface(name).is_some() {
-        return Some(name.to_owned());
+        return Some((**name).to_owned());
     }
     let hardware = here.interface(name)?.hardware.as_deref()?;
     let found = there
@@ -446,281 +512,6 @@ pub(crate) fn moved_addresses(
     moved
 }
 
-/// The packets that unpaired rules may match, as products on which to follow
-/// both sides.
-pub(crate) fn seeds(
-    side: &Side<'_>,
-    family: Family,
-    old: &Device,
-    new: &Device,
-    gaps: &[Gap],
-) -> [Vec<Product>; 2] {
-    let mut pool = SetPool::default();
-    let mut out: [Vec<Product>; 2] = Default::default();
-    for gap in gaps {
-        let mut terms = |device: &Device, rules: &[Unpaired]| -> Vec<Matched> {
-            rules
-                .iter()
-                .map(|u| matched(side, family, device, *u, &mut pool))
-                .collect()
-        };
-        let mut olds = terms(old, &gap.before);
-        let mut news = terms(new, &gap.after);
-        narrow(&mut olds, &mut news);
-        let [b, a] = &mut out;
-        b.extend(olds.into_iter().flat_map(|m| m.products));
-        a.extend(news.into_iter().flat_map(|m| m.products));
-    }
-    let [b, a] = out;
-    [
-        join(translated(side, family, old, new, b)),
-        join(translated(side, family, old, new, a)),
-    ]
-}
-
-/// What a rule may match.
-struct Matched {
-    action: Option<Action>,
-    exact: bool,
-    products: Vec<Product>,
-}
-
-fn matched(
-    side: &Side<'_>,
-    family: Family,
-    device: &Device,
-    unpaired: Unpaired,
-    pool: &mut SetPool,
-) -> Matched {
-    let filter: Option<&Filter> = device.filter(unpaired.filter);
-    let Some(rule) = filter.and_then(|f| f.rules.get(unpaired.rule as usize)) else {
-        return Matched {
-            action: None,
-            exact: false,
-            products: vec![Product::everything(family)],
-        };
-    };
-    let context = Context {
-        family,
-        ingress: None,
-        egress: None,
-        state: ConnectionState::New,
-        untracked: false,
-        tcp_flags: 0,
-        now: side.now,
-        application: None,
-        user: None,
-        source_by: None,
-        destination_by: None,
-        source_moved: false,
-        destination_moved: false,
-        moved: false,
-        local: None,
-        original: None,
-    };
-    let mut translator = Translator {
-        device,
-        context: &context,
-        conditions: side.conditions,
-        pool,
-        reading: Reading::Generous(false),
-    };
-    let terms = translator.terms(&rule.match_expr);
-    let exact = translator.reading == Reading::Generous(false) && plain(rule);
-    let products = terms
-        .into_iter()
-        .map(|term| {
-            let mut product = Product::everything(family);
-            for (slot, set) in product.sets.iter_mut().zip(term.sets) {
-                if let Some(set) = set {
-                    *slot = set;
-                }
-            }
-            product
-        })
-        .collect();
-    Matched {
-        action: Some(rule.action.clone()),
-        exact,
-        products,
-    }
-}
-
-/// True if a rule does nothing but permit or deny.
-fn plain(rule: &Rule) -> bool {
-    rule.effects.is_empty() && matches!(rule.action, Action::Permit | Action::Deny)
-}
-
-/// A rule that was modified and does the same as before differs only in what
-/// one version matches and the other does not.
-fn narrow(olds: &mut [Matched], news: &mut [Matched]) {
-    for (old, new) in olds.iter_mut().zip(news.iter_mut()) {
-        if old.exact && new.exact && old.action == new.action {
-            let was = std::mem::take(&mut old.products);
-            let is = std::mem::take(&mut new.products);
-            old.products = subtract_all(was.clone(), &is);
-            new.products = subtract_all(is, &was);
-        }
-    }
-}
-
-/// Seeds are in the words of the rule, which may see packets as they are
-/// after translation: adds the packets that become such packets.
-fn translated(
-    side: &Side<'_>,
-    family: Family,
-    old: &Device,
-    new: &Device,
-    seeds: Vec<Product>,
-) -> Vec<Product> {
-    let mut pool = SetPool::default();
-    let mut more = Vec::new();
-    for device in [old, new] {
-        for id in nat_filters(device) {
-            let Some(filter) = device.filter(id) else {
-                continue;
-            };
-            for (rule, number) in filter.rules.iter().zip(0u32..) {
-                let Action::Translate(translation) = &rule.action else {
-                    continue;
-                };
-                if translation.destination.is_none()
-                    && translation.source.is_none()
-                    && translation.destination_port.is_none()
-                {
-                    continue;
-                }
-                let place = Unpaired {
-                    filter: id,
-                    rule: number,
-                };
-                let from = matched(side, family, device, place, &mut pool);
-                for original in &from.products {
-                    let becomes = match &translation.destination {
-                        Some(AddressTranslation::Shift { from, to }) => Some(
-                            original
-                                .get(Dim::Destination)
-                                .shift(*from, *to, family.max()),
-                        ),
-                        Some(AddressTranslation::Pool(set)) => Some(set.family(family).clone()),
-                        _ => None,
-                    };
-                    for seed in &seeds {
-                        if becomes
-                            .as_ref()
-                            .is_some_and(|b| !b.meets(seed.get(Dim::Destination)))
-                        {
-                            continue;
-                        }
-                        let mut product = seed.clone();
-                        if translation.destination.is_some() {
-                            product = product
-                                .with(Dim::Destination, Arc::clone(original.get(Dim::Destination)));
-                        }
-                        if translation.destination_port.is_some() {
-                            product =
-                                product.with(Dim::Service, Arc::clone(original.get(Dim::Service)));
-                        }
-                        if translation.source.is_some() {
-                            let any = IntervalSet::range(0, family.max());
-                            product = product
-                                .with(Dim::Source, Arc::new(any))
-                                .with(Dim::SourcePort, Arc::new(IntervalSet::range(0, PORT_MAX)));
-                        }
-                        if product != *seed {
-                            more.push(product);
-                        }
-                    }
-                }
-            }
-        }
-    }
-    let mut all = seeds;
-    all.extend(more);
-    all
-}
-
-fn nat_filters(device: &Device) -> Vec<FilterId> {
-    let starts: Vec<FilterId> = device
-        .pipeline
-        .prerouting
-        .iter()
-        .filter(|s| s.kind == StageKind::Nat)
-        .map(|s| s.filter)
-        .collect();
-    if starts.is_empty() {
-        return Vec::new();
-    }
-    let used = reachable(device);
-    let mut out: Vec<FilterId> = (0u32..)
-        .map(FilterId)
-        .zip(&device.filters)
-        .filter(|(id, f)| {
-            used.contains(id)
-                && f.rules
-                    .iter()
-                    .any(|r| matches!(r.action, Action::Translate(_)))
-        })
-        .map(|(id, _)| id)
-        .collect();
-    out.sort_unstable();
-    out
-}
-
-/// Fewer, larger seeds: those with equal sources become one, and if that is
-/// not enough those with equal destinations.
-fn join(seeds: Vec<Product>) -> Vec<Product> {
-    let mut seeds = minimize(dedup(seeds));
-    for dim in [Dim::Source, Dim::Destination] {
-        if seeds.len() <= SEEDS {
-            return seeds;
-        }
-        let mut groups: FxHashMap<Arc<IntervalSet>, Product> = FxHashMap::default();
-        let mut order = Vec::new();
-        for seed in seeds {
-            let key = Arc::clone(seed.get(dim));
-            match groups.get_mut(&key) {
-                Some(group) => *group = hull(group, &seed),
-                None => {
-                    order.push(Arc::clone(&key));
-                    groups.insert(key, seed);
-                }
-            }
-        }
-        seeds = order.iter().filter_map(|k| groups.remove(k)).collect();
-    }
-    seeds
-}
-
-fn dedup(mut seeds: Vec<Product>) -> Vec<Product> {
-    seeds.sort();
-    seeds.dedup();
-    // A seed within another one says nothing new; only worth looking for
-    // among few.
-    if seeds.len() <= SEEDS {
-        let all = seeds.clone();
-        let mut at = 0;
-        seeds.retain(|seed| {
-            let mine = at;
-            at += 1;
-            !all.iter()
-                .enumerate()
-                .any(|(i, other)| i != mine && other.covers(seed) && (i < mine || other != seed))
-        });
-    }
-    seeds
-}
-
-/// The smallest product that holds both.
-fn hull(a: &Product, b: &Product) -> Product {
-    let mut out = a.clone();
-    for dim in DIMS {
-        let both = a.get(dim).union(b.get(dim));
-        out = out.with(dim, Arc::new(both));
-    }
-    out
-}
-
 /// The path of packets that the snapshot leaves open, as words.
 fn path_of(comparison: &Comparison<'_, '_>, joint: &Joint) -> Option<String> {
     let open = joint
@@ -732,10 +523,11 @@ fn path_of(comparison: &Comparison<'_, '_>, joint: &Joint) -> Option<String> {
         return None;
     }
     let crossing = joint.after.crossings.first()?;
+    let words = |end| joint.after.piece.interface_words(end);
     Some(format!(
         "{} -> {}",
-        crossing.ingress.as_deref().unwrap_or("itself"),
-        crossing.egress.as_deref().unwrap_or("itself")
+        words(crossing.ingress.as_ref()),
+        words(crossing.egress.as_ref())
     ))
 }
 
@@ -856,6 +648,48 @@ fn may_open(joint: &Joint) -> bool {
     unknown(before) || unknown(after) || (!passes(before) && passes(after))
 }
 
+/// More cases than are told apart: what the rest of them opens or closes is not
+/// known.
+fn too_many(family: Family, device: &str) -> Exposure {
+    Exposure {
+        region: Region {
+            src: "any".into(),
+            dst: "any".into(),
+            proto: "any".into(),
+            dst_port: Some("any".into()),
+            src_port: None,
+            icmp: None,
+        },
+        device: device.to_owned(),
+        path: None,
+        certainty: Certainty::Possible,
+        witness: None,
+        decided_by: DecidedBy::default(),
+        reasons: vec![Reason {
+            side: SideName::After,
+            device: device.to_owned(),
+            text: format!(
+                "the change makes more than {CASES} cases of {}: the others are not listed",
+                family_name(family)
+            ),
+            kind: ReasonKind::Device,
+            name: None,
+            file: None,
+            line: None,
+            start: None,
+            end: None,
+            line_text: None,
+        }],
+    }
+}
+
+const fn family_name(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "IPv4 traffic",
+        Family::V6 => "IPv6 traffic",
+    }
+}
+
 /// A line that is not understood, stands on one side only and may affect
 /// anything may open or close anything.
 fn opaque_lines(
@@ -892,8 +726,10 @@ fn opaque_lines(
                     device: one.name.clone(),
                     text: format!(
                         "`{}` is not understood and may affect any traffic",
-                        line.key
+                        line.key.lines().next().unwrap_or("")
                     ),
+                    kind: ReasonKind::Device,
+                    name: None,
                     file,
                     line: number,
                     start: Some(line.span.start),

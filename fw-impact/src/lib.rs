@@ -17,6 +17,7 @@ pub mod options;
 pub mod packet_set;
 pub mod reference;
 pub mod report;
+pub mod seed;
 pub mod trace;
 pub mod verdict;
 

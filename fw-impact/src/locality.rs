@@ -6,11 +6,12 @@
 //! followed on both sides: cost follows the change, not the policy.
 
 use crate::align::{Gap, gaps};
-use crate::exposure::{moved_addresses, same_pipeline, seeds};
-use crate::graph::piece::field;
+use crate::exposure::{moved_addresses, same_pipeline};
+use crate::graph::piece::{Passage, field};
 use crate::graph::{Disposition, Outcome, Side};
 use crate::packet_set::Product;
 use crate::packet_set::product::Dim;
+use crate::seed::{Seed, seeds};
 use fw_model::service::{PORT_MAX, SERVICE_MAX};
 use fw_model::{Device, Family, IntervalSet, TreatmentRule};
 use std::sync::Arc;
@@ -27,10 +28,13 @@ pub struct DeviceChange {
     pub moved: [IntervalSet; 2],
     /// What rules without a partner may match: before, after; for IPv4 and
     /// IPv6.
-    pub seeds: [[Vec<Product>; 2]; 2],
+    pub seeds: [[Vec<Seed>; 2]; 2],
     /// Permitted packets may be treated differently, or their replies judged
     /// differently.
     pub treatments: bool,
+    /// Routes differ, so that packets may be handed to another next router
+    /// even where they leave by the same interface.
+    pub routes: bool,
 }
 
 /// What differs between two sides, a device.
@@ -69,10 +73,11 @@ impl Locality {
                     everywhere: !same_pipeline(o, n),
                     moved: [Family::V4, Family::V6].map(|family| moved_addresses(family, old, new)),
                     seeds: [Family::V4, Family::V6]
-                        .map(|family| seeds(before, family, o, n, &gaps)),
+                        .map(|family| seeds(before, family, old, new, &gaps)),
                     treatments: treatments_differ(o, n)
                         || o.automatic_replies != n.automatic_replies
                         || o.tracks_connections != n.tracks_connections,
+                    routes: !same_routes(o, n),
                     gaps,
                 })
             })
@@ -105,7 +110,7 @@ impl Locality {
             let Some(change) = self.device(crossing.device) else {
                 return false;
             };
-            if change.everywhere || change.treatments {
+            if change.everywhere || change.treatments || change.routes {
                 return false;
             }
             let [v4, v6] = &change.seeds;
@@ -139,11 +144,38 @@ impl Locality {
             // A reply is seen before and behind the point where translation
             // is undone.
             let replies = [back(client), back(Arc::clone(leaves.get(Dim::Source)))];
+            let here = side.devices.get(crossing.device);
+            let enters_by = |end: Option<&Passage>, seed: &Seed| {
+                let (Some(end), Some(here), [numbers, _]) = (end, here, &seed.ways) else {
+                    return true;
+                };
+                match (end, outcome.piece.way_numbers(end)) {
+                    (_, Some(open)) => numbers.meets(&open),
+                    (Passage::Interface(name), None) => {
+                        let number = here.interfaces().number(name);
+                        number.is_none_or(|n| numbers.contains(n))
+                    }
+                    (Passage::Open(_), None) => true,
+                }
+            };
             before.iter().chain(after).all(|seed| {
-                !seed.meets(&enters) && (automatic || replies.iter().all(|r| !seed.meets(r)))
+                let forward =
+                    seed.packets.meets(&enters) && enters_by(crossing.ingress.as_ref(), seed);
+                let back = !automatic
+                    && replies.iter().any(|r| seed.packets.meets(r))
+                    && enters_by(crossing.egress.as_ref(), seed);
+                !forward && !back
             })
         })
     }
+}
+
+fn same_routes(old: &Device, new: &Device) -> bool {
+    let plain = |r: &fw_model::Route| (r.vrf.clone(), r.prefix, r.next.clone(), r.metric);
+    old.routes
+        .iter()
+        .map(plain)
+        .eq(new.routes.iter().map(plain))
 }
 
 /// True if permitted packets may be treated differently: a device's own list

@@ -7,13 +7,15 @@
 
 use crate::graph::device::Query;
 use crate::graph::network::Entry;
+use crate::graph::piece::Passage;
 use crate::graph::route_table::Exit;
 use crate::graph::{Disposition, Outcome, Piece, Side};
+use crate::packet_set::condition::End;
 use crate::packet_set::product::DIMS;
 use crate::packet_set::{Assumed, Product};
 use fw_model::evaluate::{Context, Journey, evaluate, evaluate_reply};
 use fw_model::packet::{ConnectionState, tcp_flags};
-use fw_model::{Condition, ConditionKind, Device, Family, IntervalSet, MatchExpr};
+use fw_model::{Condition, Device, Family, IntervalSet, MatchExpr};
 use rustc_hash::FxHasher;
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
@@ -163,8 +165,12 @@ fn round(
     let Some(here) = side.devices.get(number) else {
         return Ok(());
     };
-    let interfaces = here.feasible_interfaces();
-    let Some(ingress) = random.pick(interfaces).cloned() else {
+    let interfaces: Vec<Arc<str>> = here
+        .interfaces()
+        .members(here.feasible_interfaces())
+        .cloned()
+        .collect();
+    let Some(ingress) = random.pick(&interfaces).cloned() else {
         return Ok(());
     };
     let family = landmarks.family;
@@ -185,7 +191,7 @@ fn round(
     }
     // An egress that the routes need not tell, now and then.
     let egress = if random.below(2) == 0 {
-        random.pick(interfaces).cloned()
+        random.pick(&interfaces).cloned()
     } else {
         None
     };
@@ -195,18 +201,28 @@ fn round(
         _ => Journey::Through,
     };
     let from = (journey != Journey::FromDevice).then_some(ingress);
+    // An ingress that is left open, now and then: any interface will do then.
+    let open = from.is_some() && random.below(3) == 0;
     let query = Query {
         journey,
         application: None,
         user: None,
         egress: egress.as_deref(),
+        egress_within: None,
         replies: true,
         budget: Cell::default(),
     };
+    let mut piece = Piece::entering(family, &region, Assumed::default());
+    let entering = if open {
+        let feasible = here.feasible_interfaces();
+        Some(piece.open_way(End::Ingress, here.interfaces(), feasible, side.conditions))
+    } else {
+        from.clone().map(Passage::Interface)
+    };
     let entry = Entry {
         device: number,
-        ingress: from.clone(),
-        piece: Piece::entering(family, &region, Assumed::default()),
+        ingress: entering,
+        piece,
     };
     let outcomes = side.follow(entry, Some(number), &query);
     let salt = random.next();
@@ -214,6 +230,22 @@ fn round(
         let Some(point) = pick_packet(&region, landmarks, random) else {
             continue;
         };
+        let from = if open {
+            random.pick(&interfaces).cloned()
+        } else {
+            from.clone()
+        };
+        // Where nothing tells, packets leave by another interface than the one
+        // by which they came in, if there is one.
+        let others: Vec<Arc<str>> = interfaces
+            .iter()
+            .filter(|name| {
+                let number = here.interfaces().number(name);
+                from.as_ref() != Some(*name) || number.is_some_and(|n| here.several().contains(n))
+            })
+            .cloned()
+            .collect();
+        let leaves = random.pick(&others).cloned().or_else(|| from.clone());
         compare(
             side,
             here.device,
@@ -223,6 +255,7 @@ fn round(
                 point,
                 ingress: from.as_deref(),
                 egress: egress.as_deref(),
+                leaves: leaves.as_deref(),
                 journey,
                 salt,
             },
@@ -270,6 +303,8 @@ struct Case<'c> {
     point: [u128; 4],
     ingress: Option<&'c str>,
     egress: Option<&'c str>,
+    /// The interface by which it leaves where nothing tells.
+    leaves: Option<&'c str>,
     journey: Journey,
     salt: u64,
 }
@@ -279,9 +314,21 @@ struct Case<'c> {
 fn unknown_way(side: &Side<'_>, case: &Case<'_>, packet: &fw_model::Packet) -> bool {
     let destination = fw_model::address::bits(packet.destination);
     side.devices.get(case.device).is_some_and(|here| {
-        here.routes(case.ingress, case.family)
+        let interface = case.ingress.and_then(|name| here.device.interface(name));
+        let vrf = interface.map(|i| i.vrf.clone()).unwrap_or_default();
+        here.routes_of(vrf, case.family)
             .iter()
             .any(|(set, exit)| set.contains(destination) && *exit == Exit::Unknown)
+    })
+}
+
+/// True if an outcome is about packets that leave by some of the interfaces
+/// that they may leave by.
+fn on_a_way(side: &Side<'_>, outcome: &Outcome) -> bool {
+    let mut variables = outcome.piece.assumed.variables();
+    variables.any(|v| {
+        let choice = side.conditions.choice_of(v);
+        choice.is_some_and(|(name, _)| name.starts_with("egress of "))
     })
 }
 
@@ -303,10 +350,18 @@ fn compare(
         hasher.finish() & 4 == 0
     };
     let mut paths = false;
-    let truth = |variable: u32| {
-        side.conditions
+    let number = |name: Option<&str>| side.devices.get(case.device)?.interfaces().number(name?);
+    let truth = |variable: u32| match side.conditions.choice_of(variable) {
+        Some((choice, set)) if choice.starts_with("ingress of ") => {
+            number(case.ingress).is_some_and(|n| set.contains(n))
+        }
+        Some((choice, set)) if choice.starts_with("egress of ") => {
+            number(case.leaves).is_some_and(|n| set.contains(n))
+        }
+        _ => side
+            .conditions
             .condition(variable)
-            .is_some_and(|c| holds(&c))
+            .is_some_and(|c| holds(&c)),
     };
     let holding: Vec<&Outcome> = outcomes
         .iter()
@@ -319,20 +374,24 @@ fn compare(
             .variables()
             .filter_map(|v| side.conditions.condition(v))
             .any(|c| {
-                c.kind == ConditionKind::Path
-                    || c.key.starts_with("choice of")
+                c.key.starts_with("choice of")
                     || c.key.starts_with("translated: ")
                     || c.key.starts_with("original ")
             });
     }
     if paths {
-        // Which way, or which address of a pool, is not the packet's doing.
+        // Which address of a pool is not the packet's doing.
         return Ok(());
     }
     let matching: Vec<&&Outcome> = holding
         .iter()
         .filter(|o| o.piece.assumed.satisfied(&truth))
         .collect();
+    let balanced = matching.is_empty() && !unknown_way(side, case, &packet);
+    if balanced && holding.iter().any(|o| on_a_way(side, o)) {
+        // Routes of equal weight, and none of them leads where the case says.
+        return Ok(());
+    }
     let [outcome] = matching.as_slice() else {
         return Err(format!(
             "{packet}: {} outcomes hold it, {} without regard to conditions",
@@ -352,22 +411,21 @@ fn compare(
         holds: &holds,
     };
     let mut evaluation = evaluate(device, packet, &context);
-    if evaluation.disposition == fw_model::evaluate::Disposition::Unrouted
+    // The configuration does not say where these packets go; the case does.
+    let unrouted = evaluation.disposition == fw_model::evaluate::Disposition::Unrouted;
+    let unmoved = evaluation.translated.destination == packet.destination;
+    if case.egress.is_none()
+        && (unrouted || unmoved)
         && unknown_way(side, case, &evaluation.translated)
     {
-        // The configuration does not say where these packets go. The engine
-        // took the only way there is; the evaluator has to be told which.
-        context.egress = outcome.crossings.first().and_then(|c| c.egress.as_deref());
+        context.egress = case.leaves;
         evaluation = evaluate(device, packet, &context);
     }
     let local = case.journey == Journey::Through
         && evaluation.local
         && evaluation.translated.destination == packet.destination
         && evaluation.disposition != fw_model::evaluate::Disposition::Denied;
-    if outcome.disposition == Disposition::Local
-        || local
-        || outcome.disposition == Disposition::Exhausted
-    {
+    if outcome.disposition.stays() || local || outcome.disposition == Disposition::Exhausted {
         return Ok(());
     }
     let forward = evaluation.disposition == fw_model::evaluate::Disposition::Permitted;

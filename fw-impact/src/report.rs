@@ -453,6 +453,45 @@ pub struct Change {
     pub line: Option<u32>,
 }
 
+/// What kind of thing keeps something from being decided: what can be done
+/// about it follows from that.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Debug,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonKind {
+    /// Words that are not understood, within a rule or an object.
+    #[default]
+    NotUnderstood,
+    /// A line that is not understood and may affect the whole device.
+    Device,
+    /// A name whose addresses the configuration does not hold.
+    Name,
+    /// The content of packets, or the application that they belong to.
+    Content,
+    /// Who sends the packets.
+    User,
+    /// Rates, counters, chance or history.
+    Rate,
+    /// The time.
+    Time,
+    /// Something outside the configuration.
+    Environment,
+    /// The way of the packets, which the snapshot does not tell.
+    Path,
+}
+
 /// A line or condition that keeps something from being decided.
 #[derive(
     Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema,
@@ -464,6 +503,12 @@ pub struct Reason {
     pub device: String,
     /// What cannot be decided.
     pub text: String,
+    /// What kind of thing that is.
+    #[serde(default)]
+    pub kind: ReasonKind,
+    /// The name whose addresses are missing, as a resolve file gives it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
     /// Its file.
     pub file: Option<String>,
     /// Its line.

@@ -103,7 +103,9 @@ impl<'s, 'a> Ways<'s, 'a> {
         let steps = steps(self.side, outcome);
         let why = reasons(self.side, self.name, "", assumed);
         let word = match outcome.disposition {
-            Disposition::Permitted | Disposition::Local => FlowVerdict::Permitted,
+            Disposition::Permitted | Disposition::Local | Disposition::Own => {
+                FlowVerdict::Permitted
+            }
             Disposition::Exhausted => FlowVerdict::Undecided,
             _ => FlowVerdict::Denied,
         };
@@ -184,11 +186,12 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
         Some(one)
     };
     for crossing in &outcome.crossings {
-        if let Some(ingress) = &crossing.ingress {
+        if crossing.ingress.is_some() {
+            let words = outcome.piece.interface_words(crossing.ingress.as_ref());
             out.push(step(
                 crossing.device,
                 "ingress",
-                format!("enters by {ingress}"),
+                format!("enters by {words}"),
                 None,
             ));
         }
@@ -223,6 +226,7 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
         }
         match (&crossing.egress, &outcome.disposition) {
             (Some(egress), _) => {
+                let egress = outcome.piece.interface_words(Some(egress));
                 let via = crossing
                     .gateway
                     .map_or_else(String::new, |g| format!(" via {g}"));

@@ -4,8 +4,8 @@ use crate::describe::place;
 use crate::graph::device::Query;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::locality::Locality;
-use crate::packet_set::{Assumed, Budget, Dim, Product};
-use crate::report::{FlowVerdict, Reason, Side as SideName};
+use crate::packet_set::{Assumed, Budget, Dim, Product, Set};
+use crate::report::{FlowVerdict, Reason, ReasonKind, Side as SideName};
 use fw_model::evaluate::Journey;
 use fw_model::{AddressSet, Endpoint, Family, Flow, IntervalSet};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -164,14 +164,20 @@ impl<'s, 'a> Comparison<'s, 'a> {
     /// Judges a flow.
     #[must_use]
     pub fn judge(&self, flow: &Flow) -> Judgement {
+        self.judge_packets(flow, products(self.before, flow))
+    }
+
+    /// Judges some packets of a flow.
+    #[must_use]
+    pub fn judge_packets(&self, flow: &Flow, packets: Vec<(Family, Product)>) -> Judgement {
         let mut out = Judgement::default();
-        for (family, product) in products(self.before, flow) {
+        for (family, product) in packets {
             for before in run(self.before, flow, family, &product, &Assumed::default()) {
                 let entered = before.piece.entered();
                 let assumed = before.piece.assumed.clone();
                 let before = Arc::new(before);
                 if self.locality.unchanged(self.before, &before) {
-                    if before.disposition == Disposition::Local {
+                    if before.disposition.stays() {
                         out.some_stay = true;
                         continue;
                     }
@@ -186,9 +192,7 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     continue;
                 }
                 for after in run(self.after, flow, family, &entered, &assumed) {
-                    if before.disposition == Disposition::Local
-                        && after.disposition == Disposition::Local
-                    {
+                    if left_out(&before, &after) {
                         out.some_stay = true;
                         continue;
                     }
@@ -258,7 +262,12 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     out.push(Reason {
                         side: name,
                         device: here.device.name.clone(),
-                        text: format!("`{}` is not understood and may affect this flow", line.key),
+                        text: format!(
+                            "`{}` is not understood and may affect this flow",
+                            line.key.lines().next().unwrap_or("")
+                        ),
+                        kind: ReasonKind::Device,
+                        name: None,
                         file,
                         line: number,
                         start: Some(line.span.start),
@@ -359,10 +368,25 @@ impl<'s, 'a> Comparison<'s, 'a> {
     }
 }
 
+/// True if packets are no transit traffic on either side: they stay on both,
+/// or end at the device on one side and go nowhere on the other.
+fn left_out(before: &Outcome, after: &Outcome) -> bool {
+    let nowhere = |one: &Outcome, other: &Outcome| {
+        one.disposition == Disposition::Own
+            && !other.disposition.passes()
+            && other.disposition != Disposition::Exhausted
+            && after.piece.assumed.is_empty()
+    };
+    (before.disposition.stays() && after.disposition.stays())
+        || nowhere(before, after)
+        || nowhere(after, before)
+}
+
 fn passes(outcome: &Outcome) -> Passes {
     match outcome.disposition {
         Disposition::Exhausted => None,
-        // Packets that need not cross a device arrive.
+        // Packets that need not cross a device arrive; those that end at one
+        // where they crossed it on the other side do not.
         Disposition::Permitted | Disposition::Local => Some(true),
         _ => Some(false),
     }
@@ -441,8 +465,9 @@ pub fn products(side: &Side<'_>, flow: &Flow) -> Vec<(Family, Product)> {
         Endpoint::Zone(_) => AddressSet::any(),
         Endpoint::Device(name) => {
             let own = side
-                .snapshot
-                .device(name)
+                .asked_for(name)
+                .and_then(|at| side.devices.get(at))
+                .map(|here| here.device)
                 .filter(|d| d.interfaces_complete)
                 .map(fw_model::Device::own_addresses)
                 .unwrap_or_default();
@@ -525,6 +550,32 @@ pub fn run(
     product: &Product,
     assumed: &Assumed,
 ) -> Vec<Outcome> {
+    run_within(side, flow, family, product, assumed, &Within::default())
+}
+
+/// What narrows the ways of packets, by interface number of the only device
+/// there is or that the flow names, and what following them may cost.
+#[derive(Clone, Debug, Default)]
+pub struct Within {
+    /// Only packets that may come in, and where nothing tells it leave, by these
+    /// interfaces.
+    pub ways: Option<[Set; 2]>,
+    /// Packets come in by one of these, whatever routes say.
+    pub ingress: Option<Set>,
+    /// How much work following them is worth.
+    pub budget: Budget,
+}
+
+/// Follows packets of a flow on one side, as far as `within` says.
+#[must_use]
+pub fn run_within(
+    side: &Side<'_>,
+    flow: &Flow,
+    family: Family,
+    product: &Product,
+    assumed: &Assumed,
+    within: &Within,
+) -> Vec<Outcome> {
     let to_device = match &flow.to {
         Endpoint::Device(name) => Some(name.as_str()),
         _ => None,
@@ -534,7 +585,7 @@ pub fn run(
         _ => None,
     };
     let only_name = flow.device.as_deref().or(to_device).or(from_device);
-    let only = only_name.and_then(|n| side.devices.iter().position(|d| d.device.name == n));
+    let only = only_name.and_then(|n| side.asked_for(n));
     let mut out = Vec::new();
     if only_name.is_some() && only.is_none() {
         // The device is not there on this side: nothing to go through.
@@ -563,8 +614,9 @@ pub fn run(
         application: flow.application.as_deref(),
         user: flow.user.as_ref().map(Option::as_deref),
         egress: egress.as_deref(),
+        egress_within: within.ways.as_ref().map(|[_, egress]| egress),
         replies: flow.check_return,
-        budget: Cell::new(Budget::default()),
+        budget: Cell::new(within.budget),
     };
     let parts = if journey == Journey::Through {
         let (crossing, staying) = side.crossing_part(family, product, only);
@@ -589,6 +641,15 @@ pub fn run(
             continue;
         }
         let mut part = part;
+        if let (Some(numbers), Some(device)) = (&within.ingress, only) {
+            let entries = side.entries_by(family, &part, device, numbers, assumed);
+            out.extend(
+                entries
+                    .into_iter()
+                    .flat_map(|e| side.follow(e, only, &query)),
+            );
+            continue;
+        }
         if ingress.is_none() {
             let cut_off = side.cut_off(family, only);
             let sources = part.get(Dim::Source);
@@ -604,7 +665,11 @@ pub fn run(
             }
         }
         for entry in side.entries(family, &part, ingress.as_deref(), only, assumed) {
-            out.extend(side.follow(entry, only, &query));
+            let entry = match &within.ways {
+                Some([ingress, _]) => side.entering(entry, ingress),
+                None => Some(entry),
+            };
+            out.extend(entry.into_iter().flat_map(|e| side.follow(e, only, &query)));
         }
     }
     out

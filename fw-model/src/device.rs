@@ -17,6 +17,9 @@ use std::sync::Arc;
 pub struct Device {
     /// The host name in the configuration, else the stem of the file name.
     pub name: String,
+    /// Further names by which a flow may ask for it: the devices that it
+    /// stands for because they are configured alike, or a shorter name.
+    pub stands_for: Vec<String>,
     /// The vendor's kebab-case name (`cisco-asa`).
     pub vendor: &'static str,
     /// The files it was read from.
@@ -28,6 +31,8 @@ pub struct Device {
     pub interfaces_complete: bool,
     /// Its zones.
     pub zones: Vec<Zone>,
+    /// Links to other devices that the configuration itself tells.
+    pub links: Vec<DeviceLink>,
     /// Its static routes. Connected ones follow from the interfaces.
     pub routes: Vec<Route>,
     /// True if routes may be learned that the configuration does not show (a
@@ -82,6 +87,18 @@ pub struct Interface {
     pub management_only: bool,
     /// Where it stands.
     pub span: Option<Span>,
+}
+
+/// A link to another device of the same configuration: a pair of interfaces
+/// between two virtual systems.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct DeviceLink {
+    /// The interface on this device.
+    pub interface: String,
+    /// The other device.
+    pub device: String,
+    /// The interface on the other device.
+    pub peer: String,
 }
 
 /// A named group of interfaces.

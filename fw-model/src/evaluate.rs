@@ -119,6 +119,9 @@ pub struct Evaluation {
     pub steps: Vec<Step>,
 }
 
+/// How the text of a condition on the application ends.
+pub const MUST_BE_IDENTIFIED: &str = "must be identified";
+
 /// The condition that stands for a part of an expression which the context
 /// leaves open, if `part` is such a part. `local` is the address that is known
 /// to be the device's own, because the packet is to it or of it.
@@ -145,7 +148,7 @@ pub fn open_condition(
             condition(
                 format!("application {names}"),
                 ConditionKind::Content,
-                format!("application {names} must be identified"),
+                format!("application {names} {MUST_BE_IDENTIFIED}"),
             )
         }
         MatchExpr::User(names) if user.is_none() => {
@@ -257,11 +260,11 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
     };
     let reply_context = Context {
         journey,
-        // What the device itself answers came in by no interface.
-        ingress: forward
-            .egress
-            .as_deref()
-            .filter(|_| journey != Journey::FromDevice),
+        // What the device itself sends came in by no interface.
+        ingress: match journey {
+            Journey::FromDevice => None,
+            Journey::Through | Journey::ToDevice => forward.egress.as_deref(),
+        },
         egress: context.ingress,
         state,
         tcp_flags: tcp_flags::SYN | tcp_flags::ACK,

@@ -26,7 +26,7 @@ pub mod source;
 pub mod treatment;
 
 pub use address::{AddressSet, Family};
-pub use device::{Device, Interface, Pipeline, Stage, StageKind, View, Zone};
+pub use device::{Device, DeviceLink, Interface, Pipeline, Stage, StageKind, View, Zone};
 pub use diagnostic::{Diagnostic, Effect, Severity};
 pub use filter::{Action, Filter, FilterId, PacketEffect, Rule};
 pub use flow::{Endpoint, Expect, Flow, Quantity};

@@ -23,10 +23,13 @@ pub struct Snapshot {
     /// Where hosts live that the configurations cannot tell:
     /// prefix, device, interface.
     pub networks: Vec<(AddressSet, String, String)>,
-    /// Links that the configurations cannot tell: device and interface of
-    /// both ends.
-    pub links: Vec<((String, String), (String, String))>,
+    /// Links that interface addresses do not tell, declared ones and those of
+    /// [`Self::link_devices`]: device and interface of both ends.
+    pub links: Vec<Link>,
 }
+
+/// Two ends that are linked: device and interface of each.
+pub type Link = ((String, String), (String, String));
 
 /// Which [`Definition`] of a device.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -62,6 +65,22 @@ pub struct Assumption {
     pub device_wide: bool,
 }
 
+/// The links that configurations tell, each once.
+fn told(devices: &[Device]) -> Vec<Link> {
+    let mut out: Vec<Link> = Vec::new();
+    for device in devices {
+        for link in &device.links {
+            let here = (device.name.clone(), link.interface.clone());
+            let there = (link.device.clone(), link.peer.clone());
+            // The other device tells the same link from its end.
+            if here <= there && devices.iter().any(|d| d.name == link.device) {
+                out.push((here, there));
+            }
+        }
+    }
+    out
+}
+
 impl Snapshot {
     /// A source by id.
     #[must_use]
@@ -78,7 +97,25 @@ impl Snapshot {
     /// A device by name.
     #[must_use]
     pub fn device(&self, name: &str) -> Option<&Device> {
-        self.devices.iter().find(|d| d.name == name)
+        // They are sorted, unless somebody put them together by hand.
+        self.devices
+            .binary_search_by(|d| d.name.as_str().cmp(name))
+            .ok()
+            .and_then(|at| self.devices.get(at))
+            .or_else(|| self.devices.iter().find(|d| d.name == name))
+    }
+
+    /// Brings [`Self::links`] up to date with what the devices'
+    /// configurations tell: takes out what `before`, earlier versions of
+    /// them, told, and adds what they tell now.
+    pub fn link_devices(&mut self, before: &[Device]) {
+        let old = told(before);
+        self.links.retain(|link| !old.contains(link));
+        for link in told(&self.devices) {
+            if !self.links.contains(&link) {
+                self.links.push(link);
+            }
+        }
     }
 
     /// Replaces conditions that wait for a name by the addresses that

@@ -20,6 +20,8 @@ pub enum TreatmentKind {
     Logging,
     /// State is not kept or not checked.
     StateBypass,
+    /// How source translation gives out addresses and ports.
+    NatMode,
     /// Priority, policing, shaping.
     Qos,
 }
@@ -36,6 +38,7 @@ impl TreatmentKind {
             Self::Application => "application",
             Self::Logging => "logging",
             Self::StateBypass => "state-bypass",
+            Self::NatMode => "nat-mode",
             Self::Qos => "qos",
         }
     }

@@ -5,6 +5,7 @@ use crate::random::Random;
 use crate::world::{Fate, Place, World, answered_ports};
 use fw_impact::graph::device::Query;
 use fw_impact::graph::network::Entry;
+use fw_impact::graph::piece::Passage;
 use fw_impact::graph::{Disposition as End, Outcome, Piece, Side};
 use fw_impact::packet_set::{Assumed, ConditionTable, Product};
 use fw_model::evaluate::{
@@ -17,7 +18,6 @@ use fw_parse::{Input, Vendor};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
 /// What the model says of a packet.
 #[derive(Clone, Debug)]
@@ -231,13 +231,16 @@ impl<'a> Judge<'a> {
                 application: None,
                 user: None,
                 egress: None,
+                egress_within: None,
                 replies: true,
                 budget: Cell::default(),
             };
             let region = Product::everything(family);
             let entry = Entry {
                 device: 0,
-                ingress: world.ingress(place).map(Arc::from),
+                ingress: world
+                    .ingress(place)
+                    .map(|name| Passage::Interface(name.into())),
                 piece: Piece::entering(family, &region, Assumed::default()),
             };
             side.follow(entry, Some(0), &query)

@@ -73,9 +73,17 @@ fn flow(arguments: &Trace, context: &Context) -> Result<Flow, Failure> {
 fn usage(problems: &[Problem]) -> String {
     problems
         .iter()
-        .map(|p| match &p.label {
-            Some(label) => format!("{}\n  {label}", p.message),
-            None => p.message.clone(),
+        .map(|p| {
+            // There are no groups on a command line.
+            if let Some(word) = p.message.strip_prefix("unknown group ") {
+                return format!(
+                    "{word} is no address\n  write an address, a prefix, a range, `any`, zone:NAME or self:DEVICE"
+                );
+            }
+            match &p.label {
+                Some(label) => format!("{}\n  {label}", p.message),
+                None => p.message.clone(),
+            }
         })
         .collect::<Vec<_>>()
         .join("\nerror: ")

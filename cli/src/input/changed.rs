@@ -34,7 +34,10 @@ pub fn keep(before: &mut Loaded, after: &mut Loaded, flows: &[Flow]) -> (usize, 
         .iter()
         .chain(&after.snapshot.devices)
     {
-        if everywhere || declared.contains(device.name.as_str()) || holds(device, &ends) {
+        let asked_for = std::iter::once(&device.name)
+            .chain(&device.stands_for)
+            .any(|name| declared.contains(name.as_str()));
+        if everywhere || asked_for || holds(device, &ends) {
             wanted.insert(device.name.clone());
         }
     }

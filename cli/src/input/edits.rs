@@ -14,6 +14,7 @@ pub struct Edits<'a> {
     after: &'a Loaded,
     files: Vec<FilePair>,
     edits: Vec<Edit>,
+    hunks: usize,
 }
 
 /// The two versions of one file.
@@ -161,6 +162,7 @@ impl<'a> Edits<'a> {
             after,
             files: Vec::new(),
             edits: Vec::new(),
+            hunks: 0,
         };
         let pairs = pair_units(&before.units, &after.units);
         let mut paired: BTreeSet<SourceId> = BTreeSet::new();
@@ -206,18 +208,20 @@ impl<'a> Edits<'a> {
         let before_ledger = b.and_then(|b| before.snapshot.ledgers.get(b.0 as usize));
         let after_ledger = self.after.snapshot.ledgers.get(a.0 as usize);
         for hunk in &file.hunks {
+            self.hunks += 1;
+            let number = self.hunks;
             for line in hunk.before.clone() {
                 if let (Some(source), false) = (b, silent(before_ledger, line + 1)) {
                     file.removed.insert(line, self.edits.len());
                     self.edits
-                        .push(edit(EditKind::Removed, source, line, &before_lines));
+                        .push(edit(EditKind::Removed, source, line, number, &before_lines));
                 }
             }
             for line in hunk.after.clone() {
                 if !silent(after_ledger, line + 1) {
                     file.added.insert(line, self.edits.len());
                     self.edits
-                        .push(edit(EditKind::Added, a, line, &after_lines));
+                        .push(edit(EditKind::Added, a, line, number, &after_lines));
                 }
             }
         }
@@ -230,9 +234,10 @@ impl<'a> Edits<'a> {
     }
 }
 
-fn edit(kind: EditKind, source: SourceId, line: u32, lines: &[String]) -> Edit {
+fn edit(kind: EditKind, source: SourceId, line: u32, hunk: usize, lines: &[String]) -> Edit {
     Edit {
         kind,
+        hunk,
         source,
         line: line + 1,
         text: lines.get(line as usize).cloned().unwrap_or_default(),
@@ -313,7 +318,7 @@ impl Counterfactual for Edits<'_> {
         &self.edits
     }
 
-    fn without(&self, undone: &[usize]) -> Option<Snapshot> {
+    fn without(&self, undone: &[usize], scope: Option<&BTreeSet<String>>) -> Option<Snapshot> {
         let undone: BTreeSet<usize> = undone.iter().copied().collect();
         let mut texts = BTreeMap::new();
         for file in &self.files {
@@ -321,7 +326,7 @@ impl Counterfactual for Edits<'_> {
                 texts.insert(file.after, text);
             }
         }
-        self.after.with_texts(&texts)
+        self.after.with_texts(&texts, scope)
     }
 }
 
@@ -397,7 +402,7 @@ mod tests {
             .iter()
             .map(|e| format!("{:?} {} {}", e.kind, e.line, e.text))
             .collect();
-        let text = edits.without(undone).unwrap().sources[0].text.clone();
+        let text = edits.without(undone, None).unwrap().sources[0].text.clone();
         (list, text)
     }
 
@@ -448,10 +453,10 @@ mod tests {
             .map(|e| format!("{:?} {}", e.kind, e.text))
             .collect();
         assert_eq!(list, ["Removed g", "Removed h", "Added n"]);
-        let all = edits.without(&[0, 1, 2]).unwrap();
+        let all = edits.without(&[0, 1, 2], None).unwrap();
         let names: Vec<&str> = all.devices.iter().map(|d| d.name.as_str()).collect();
         assert_eq!(names, ["fw", "gone"]);
-        let none = edits.without(&[]).unwrap();
+        let none = edits.without(&[], None).unwrap();
         let names: Vec<&str> = none.devices.iter().map(|d| d.name.as_str()).collect();
         assert_eq!(names, ["fw", "new"]);
     }

@@ -10,7 +10,7 @@ use fw_impact::report::{AssumptionReport, DiagnosticReport, InputFile, Side};
 use fw_model::{Ledger, Snapshot, Source, SourceId};
 use fw_parse::{NotText, Undetected, Vendor};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What goes for all inputs of a run.
 pub struct Settings<'a> {
@@ -481,23 +481,51 @@ impl Loaded {
             .map(|((a, i), (b, j))| ((real(a), i.clone()), (real(b), j.clone())))
             .collect();
         self.snapshot.devices.sort_by(|a, b| a.name.cmp(&b.name));
+        self.snapshot.link_devices(&[]);
         self.snapshot.resolve(&self.names);
     }
 
     /// This side with other texts for some of its files; the devices of these
-    /// files are read again, everything else is copied. `None` if a device
-    /// cannot be read any more.
-    pub fn with_texts(&self, texts: &BTreeMap<SourceId, String>) -> Option<Snapshot> {
-        let mut snapshot = self.snapshot.clone();
-        for (id, text) in texts {
-            let slot = snapshot.sources.get_mut(id.0 as usize)?;
-            *slot = Source::new(slot.path.clone(), text.clone());
-        }
-        for unit in &self.units {
-            if !unit.files.iter().any(|f| texts.contains_key(f)) {
-                continue;
-            }
-            snapshot.devices.retain(|d| !unit.devices.contains(&d.name));
+    /// files are read again, those of the others are copied without their
+    /// files' texts. Of `scope`, if it is given, are the devices that are
+    /// wanted. `None` if a device cannot be read any more.
+    pub fn with_texts(
+        &self,
+        texts: &BTreeMap<SourceId, String>,
+        scope: Option<&BTreeSet<String>>,
+    ) -> Option<Snapshot> {
+        let wanted = |name: &String| scope.is_none_or(|s| s.contains(name));
+        // A file that had no device may have one now.
+        let again: Vec<&Unit> = self
+            .units
+            .iter()
+            .filter(|u| u.files.iter().any(|f| texts.contains_key(f)))
+            .filter(|u| u.devices.is_empty() || u.devices.iter().any(wanted))
+            .collect();
+        let old = &self.snapshot;
+        let read: BTreeSet<&String> = again.iter().flat_map(|u| &u.devices).collect();
+        let files: BTreeSet<SourceId> = again.iter().flat_map(|u| u.files.clone()).collect();
+        let mut snapshot = Snapshot {
+            sources: (0..)
+                .zip(&old.sources)
+                .map(|(id, source)| match texts.get(&SourceId(id)) {
+                    Some(text) => Source::new(source.path.clone(), text.clone()),
+                    None if files.contains(&SourceId(id)) => source.clone(),
+                    None => Source::new(source.path.clone(), String::new()),
+                })
+                .collect(),
+            ledgers: vec![Ledger::default(); old.ledgers.len()],
+            devices: old
+                .devices
+                .iter()
+                .filter(|d| wanted(&d.name) && !read.contains(&d.name))
+                .cloned()
+                .collect(),
+            diagnostics: Vec::new(),
+            networks: old.networks.clone(),
+            links: old.links.clone(),
+        };
+        for unit in again {
             let files: Vec<(SourceId, &Source)> = unit
                 .files
                 .iter()
@@ -537,6 +565,7 @@ impl Loaded {
             }
         }
         snapshot.devices.sort_by(|a, b| a.name.cmp(&b.name));
+        snapshot.link_devices(&self.snapshot.devices);
         Some(snapshot)
     }
 }

@@ -5,6 +5,7 @@ use super::issue::{self, Level};
 use super::{Format, Page, Report, locate};
 use fw_impact::ImpactReport;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The array that `artifacts:reports:codequality` takes.
 pub const FORMAT: Format = Format {
@@ -23,14 +24,24 @@ fn render(report: Report<'_>, _: Page<'_>) -> Option<String> {
 
 fn impact(report: &ImpactReport) -> Value {
     let somewhere = locate::somewhere(report);
+    // GitLab takes entries of one fingerprint for one: those that say the same
+    // of the same place are numbered.
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     issue::all(report)
         .iter()
         .map(|issue| {
             let spot = issue.spots.first().unwrap_or(&somewhere);
+            let fingerprint = issue.fingerprint();
+            let times = seen.entry(fingerprint.clone()).or_default();
+            *times += 1;
+            let fingerprint = match *times {
+                1 => fingerprint,
+                times => format!("{fingerprint}-{times}"),
+            };
             json!({
                 "description": issue.message,
                 "check_name": issue.code,
-                "fingerprint": issue.fingerprint(),
+                "fingerprint": fingerprint,
                 "severity": match (issue.code.as_str(), issue.level) {
                     ("flow-blocked" | "flow-open-against-deny", _) => "blocker",
                     (_, Level::Error) => "critical",

@@ -156,7 +156,7 @@ fn of_flow(flow: &FlowReport) -> Issue {
         ));
     }
     if let Some(reason) = flow.reasons.first() {
-        message.push_str(&format!(" {}.", sentence(&reason.text)));
+        message.push_str(&format!(" {}.", sentence(&words::reason(reason))));
     }
     if let Some(packet) = flow
         .witness

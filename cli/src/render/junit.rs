@@ -125,7 +125,7 @@ fn story(flow: &FlowReport) -> String {
     }
     for reason in flow.reasons.iter().take(REGIONS) {
         let at = words::place(reason.file.as_deref(), reason.line);
-        let _ = writeln!(out, "why: {at} {}", reason.text);
+        let _ = writeln!(out, "why: {at} {}", words::reason(reason));
     }
     for (label, list) in [
         ("before", &flow.decided_by.before),

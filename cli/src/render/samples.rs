@@ -246,11 +246,13 @@ pub fn undecided() -> FlowReport {
     f.reasons = vec![Reason {
         side: Side::After,
         device: "edge".into(),
-        text: "`frobnicate` is not understood and could match this flow".into(),
+        text: "frobnicate".into(),
+        kind: ReasonKind::NotUnderstood,
+        name: None,
         file: Some("edge-new.cfg".into()),
         line: Some(62),
-        start: Some(32),
-        end: Some(42),
+        start: Some(33),
+        end: Some(43),
         line_text: Some(
             "access-list OUT_IN extended deny frobnicate tcp any host 192.0.2.80 eq www".into(),
         ),

@@ -2,7 +2,8 @@
 
 use fw_impact::ImpactReport;
 use fw_impact::report::{
-    Change, Decision, EditKind, FlowReport, Impact, InputFile, Region, Verdict, WitnessPacket,
+    Certainty, Change, Decision, EditKind, FlowReport, Impact, InputFile, Reason, ReasonKind,
+    Region, Verdict, WitnessPacket,
 };
 
 /// `1 flow`, `2 flows`.
@@ -63,8 +64,19 @@ pub fn told_in_short(report: &ImpactReport) -> String {
             n => format!("none of {n} flows is hurt"),
         });
     }
-    if !report.exposure.is_empty() {
-        parts.push(count(report.exposure.len(), "opening") + " not declared");
+    let possible = report
+        .exposure
+        .iter()
+        .filter(|e| e.certainty == Certainty::Possible)
+        .count();
+    match (report.exposure.len() - possible, possible) {
+        (0, 0) => {}
+        (0, n) => parts.push(count(n, "possible opening") + " not declared"),
+        (n, 0) => parts.push(count(n, "opening") + " not declared"),
+        (n, more) => parts.push(format!(
+            "{} not declared, {more} more possible",
+            count(n, "opening")
+        )),
     }
     parts.join(", ")
 }
@@ -162,7 +174,12 @@ pub const fn edit(kind: EditKind) -> &'static str {
 
 /// `10.0.0.0/8 -> 192.0.2.1   tcp/6001`
 pub fn region(region: &Region) -> String {
-    let mut out = format!("{} -> {}   {}", region.src, region.dst, region.proto);
+    let proto = match region.proto.as_str() {
+        "any" => "any protocol".to_owned(),
+        proto if proto.starts_with(|c: char| c.is_ascii_digit()) => format!("protocol {proto}"),
+        proto => proto.to_owned(),
+    };
+    let mut out = format!("{} -> {}   {proto}", region.src, region.dst);
     if let Some(port) = &region.dst_port
         && port != "any"
     {
@@ -182,6 +199,16 @@ pub fn region(region: &Region) -> String {
 
 /// `session-timeout 3600s -> 300s, below 2 x keepalive   edge.cfg:90`
 pub fn change(change: &Change) -> String {
+    let mut out = change_alone(change);
+    if let (Some(_), Some(_)) = (&change.file, change.line) {
+        out.push_str("   ");
+        out.push_str(&place(change.file.as_deref(), change.line));
+    }
+    out
+}
+
+/// The same without its place.
+pub fn change_alone(change: &Change) -> String {
     let mut out = format!(
         "{} {} -> {}",
         change.kind.replace('-', " "),
@@ -191,10 +218,6 @@ pub fn change(change: &Change) -> String {
     if let Some(note) = &change.note {
         out.push_str(", ");
         out.push_str(note);
-    }
-    if let (Some(_), Some(_)) = (&change.file, change.line) {
-        out.push_str("   ");
-        out.push_str(&place(change.file.as_deref(), change.line));
     }
     out
 }
@@ -208,6 +231,93 @@ fn value(kind: &str, text: &str) -> String {
         }
         _ => text.to_owned(),
     }
+}
+
+/// Words that are quoted within a sentence are no longer.
+const QUOTED: usize = 60;
+
+/// Why something cannot be decided, as a sentence without its place.
+pub fn reason(reason: &Reason) -> String {
+    let text = reason.text.trim();
+    let why = match reason.kind {
+        // Such texts are sentences.
+        ReasonKind::Device | ReasonKind::Path => return text.to_owned(),
+        ReasonKind::NotUnderstood => "is not understood and could match this traffic",
+        ReasonKind::Name => "stands for addresses that the configuration does not hold",
+        ReasonKind::Content => "depends on what is in the packets",
+        ReasonKind::User => "depends on who sends the packets",
+        ReasonKind::Rate => "depends on rate, counters or chance",
+        ReasonKind::Time => "depends on the time",
+        ReasonKind::Environment => "depends on something outside the configuration",
+    };
+    // Some say what happens, not what they look at.
+    if text.starts_with("allowed on port basis") || text.ends_with("must be identified") {
+        return text.to_owned();
+    }
+    if text.chars().count() > QUOTED && reason.line_text.is_some() {
+        return format!("this line {why}");
+    }
+    format!("`{text}` {why}")
+}
+
+/// What can be done about what cannot be decided; one sentence each kind of
+/// reason that there is.
+pub fn help(reasons: &[Reason]) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let names: Vec<&str> = reasons.iter().filter_map(|r| r.name.as_deref()).collect();
+    for reason in reasons {
+        let text = match reason.kind {
+            ReasonKind::NotUnderstood | ReasonKind::Device => {
+                "if it has no effect, say so in assume.yaml (--assume); otherwise treat the \
+                 flow as at risk"
+            }
+            ReasonKind::Name if names.is_empty() => {
+                "give its addresses in resolve.yaml (--resolve)"
+            }
+            ReasonKind::Name => {
+                let text = resolve(&names);
+                if !out.contains(&text) {
+                    out.push(text);
+                }
+                continue;
+            }
+            ReasonKind::Content => {
+                "if the flow is of one application, name it with `app:` in the flows file"
+            }
+            ReasonKind::User => "say `user: none`, or who it is, in the flows file",
+            ReasonKind::Rate => "treat the flow as at risk while limits are reached",
+            ReasonKind::Time => "say with --at for which time it is to be judged",
+            ReasonKind::Path => "name `ingress:` and `egress:` in the flow, or add a topology.yaml",
+            ReasonKind::Environment => "look at the device; treat the flow as at risk until then",
+        };
+        if !out.iter().any(|t| t == text) {
+            out.push(text.to_owned());
+        }
+    }
+    out
+}
+
+/// The entries that a resolve file wants.
+fn resolve(names: &[&str]) -> String {
+    const SHOWN: usize = 4;
+    let mut entries: Vec<String> = Vec::new();
+    for name in names {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let entry = if name.chars().all(plain) {
+            format!("{name}: [ADDRESS, ...]")
+        } else {
+            format!("\"{name}\": [ADDRESS, ...]")
+        };
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    let more = if entries.len() > SHOWN { ", ..." } else { "" };
+    entries.truncate(SHOWN);
+    format!(
+        "say in a file for --resolve which addresses that is: resolve: {{ {}{more} }}",
+        entries.join(", ")
+    )
 }
 
 /// `203.0.113.9:49152 -> 192.0.2.11:210 tcp`

@@ -1,10 +1,11 @@
 //! Packets through one device: routing, stages, translation.
 
 use super::journey::{Act, Crossing, Disposition, Outcome, Traveller, Visit};
-use super::piece::{DESTINATION, Field, Fields, Piece, SOURCE, Shift, field, moved};
+use super::piece::{DESTINATION, Field, Fields, Passage, Piece, SOURCE, Shift, field, moved};
 use super::route_table::{Exit, Hop};
 use super::side::{DeviceSide, Side};
-use crate::packet_set::condition::End;
+use crate::packet_set::compile::Via;
+use crate::packet_set::condition::{Choice, End};
 use crate::packet_set::decompose::Start;
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Budget, Context, Fate, Set, decompose};
@@ -27,6 +28,8 @@ pub struct Query<'a> {
     pub user: Option<Option<&'a str>>,
     /// The interface or zone by which it leaves, if it names one.
     pub egress: Option<&'a str>,
+    /// Where nothing tells the egress, only these interfaces, by number.
+    pub egress_within: Option<&'a Set>,
     /// Judge replies too.
     pub replies: bool,
     /// Work left.
@@ -42,6 +45,7 @@ impl Query<'_> {
             application: None,
             user: None,
             egress: None,
+            egress_within: None,
             replies: true,
             budget: Cell::default(),
         }
@@ -62,6 +66,8 @@ pub struct Inside {
 pub enum Way {
     /// Out.
     Out(Hop),
+    /// Out by one of several interfaces: the values of a variable.
+    Open(usize),
     /// Nowhere.
     Unrouted,
     /// Into nothing.
@@ -69,10 +75,11 @@ pub enum Way {
 }
 
 impl Way {
-    fn egress(&self) -> Option<Arc<str>> {
+    fn egress(&self) -> Option<Passage> {
         match self {
-            Self::Out(hop) => Some(Arc::clone(&hop.interface)),
-            _ => None,
+            Self::Out(hop) => Some(Passage::Interface(Arc::clone(&hop.interface))),
+            Self::Open(variable) => Some(Passage::Open(*variable)),
+            Self::Unrouted | Self::Discarded(_) => None,
         }
     }
 }
@@ -81,9 +88,9 @@ impl Way {
 #[derive(Clone)]
 pub struct Situation {
     /// By which interface they came in.
-    pub ingress: Option<Arc<str>>,
+    pub ingress: Option<Passage>,
     /// By which interface they leave.
-    pub egress: Option<Arc<str>>,
+    pub egress: Option<Passage>,
     /// The connection tracker's state.
     pub state: ConnectionState,
     /// Their TCP flags.
@@ -122,10 +129,10 @@ impl At<'_, '_> {
     pub fn cross(
         &self,
         mut traveller: Traveller,
-        ingress: Option<Arc<str>>,
+        ingress: Option<Passage>,
         query: &Query<'_>,
         ended: &mut Vec<Outcome>,
-    ) -> Vec<(Traveller, Option<Hop>)> {
+    ) -> Vec<(Traveller, Way)> {
         traveller.piece.enter_device();
         let pipeline = &self.here.device.pipeline;
         let from_device = query.journey == Journey::FromDevice;
@@ -136,7 +143,7 @@ impl At<'_, '_> {
             tcp_flags: tcp_flags::SYN,
             reply: false,
         };
-        let mut inside = self.route(traveller, ingress.as_deref(), query);
+        let mut inside = self.route(traveller, ingress.as_ref(), query);
         if !from_device {
             inside = self.stages(inside, &pipeline.prerouting, &start, query, ended);
         }
@@ -156,14 +163,14 @@ impl At<'_, '_> {
                     let arrived = self.stages(vec![one], &pipeline.input, &start, query, ended);
                     out.extend(arrived.into_iter().map(|i| self.arrive(i, &ingress)));
                 } else {
-                    ended.push(one.traveller.end(Disposition::Local));
+                    ended.push(self.stop(one, &ingress, Disposition::Own));
                 }
             }
         }
         let mut routed = Vec::new();
         for one in onward {
             match &one.way {
-                Way::Out(_) => routed.push(one),
+                Way::Out(_) | Way::Open(_) => routed.push(one),
                 Way::Unrouted => ended.push(self.stop(one, &ingress, Disposition::Unrouted)),
                 Way::Discarded(span) => {
                     let span = *span;
@@ -182,7 +189,7 @@ impl At<'_, '_> {
         out
     }
 
-    fn crossing(&self, inside: &Inside, ingress: &Option<Arc<str>>) -> Crossing {
+    fn crossing(&self, inside: &Inside, ingress: &Option<Passage>) -> Crossing {
         let piece = &inside.traveller.piece;
         let hop = match &inside.way {
             Way::Out(hop) => Some(hop),
@@ -191,7 +198,7 @@ impl At<'_, '_> {
         Crossing {
             device: self.number,
             ingress: ingress.clone(),
-            egress: hop.map(|h| Arc::clone(&h.interface)),
+            egress: inside.way.egress(),
             route: hop.and_then(|h| h.span),
             gateway: hop.and_then(|h| h.gateway),
             original: piece.original,
@@ -207,7 +214,7 @@ impl At<'_, '_> {
     fn stop(
         &self,
         mut inside: Inside,
-        ingress: &Option<Arc<str>>,
+        ingress: &Option<Passage>,
         disposition: Disposition,
     ) -> Outcome {
         let crossing = self.crossing(&inside, ingress);
@@ -215,87 +222,184 @@ impl At<'_, '_> {
         inside.traveller.end(disposition)
     }
 
-    fn leave(&self, mut inside: Inside, ingress: &Option<Arc<str>>) -> (Traveller, Option<Hop>) {
+    fn leave(&self, mut inside: Inside, ingress: &Option<Passage>) -> (Traveller, Way) {
         let crossing = self.crossing(&inside, ingress);
         inside.traveller.crossings.push(crossing);
-        let hop = match inside.way {
-            Way::Out(hop) => Some(hop),
-            _ => None,
-        };
-        (inside.traveller, hop)
+        (inside.traveller, inside.way)
     }
 
     /// The device itself is where they wanted to go.
-    fn arrive(&self, mut inside: Inside, ingress: &Option<Arc<str>>) -> (Traveller, Option<Hop>) {
+    fn arrive(&self, mut inside: Inside, ingress: &Option<Passage>) -> (Traveller, Way) {
         let mut crossing = self.crossing(&inside, ingress);
         crossing.local = true;
         inside.traveller.crossings.push(crossing);
-        (inside.traveller, None)
+        (inside.traveller, Way::Unrouted)
     }
 
     /// Splits packets by the interface they leave by.
-    fn route(&self, traveller: Traveller, ingress: Option<&str>, query: &Query<'_>) -> Vec<Inside> {
+    fn route(
+        &self,
+        traveller: Traveller,
+        ingress: Option<&Passage>,
+        query: &Query<'_>,
+    ) -> Vec<Inside> {
         if let Some(egress) = query.egress {
-            let hops = self.here.interfaces_named(egress);
-            if !hops.is_empty() {
-                return self.choose(traveller, &named(&hops));
+            let named = self.here.interfaces_named(egress);
+            if !named.is_empty() {
+                return self.one_of(traveller, &named).into_iter().collect();
             }
         }
-        let table = self.here.routes(ingress, traveller.piece.family);
-        let current = field(&traveller.piece.current, Dim::Destination);
-        let destinations = traveller.piece.values(Dim::Destination, current);
         let mut out = Vec::new();
-        for (set, exit) in table.iter() {
-            let within = destinations.intersect(set);
-            if within.is_empty() {
-                continue;
-            }
-            let Some(piece) = traveller.piece.clone().restrict(
-                Dim::Destination,
-                current,
-                &Arc::new(within),
-                self.side.conditions,
-            ) else {
-                continue;
-            };
-            let part = traveller.with(piece);
-            match exit {
-                Exit::Leaves(hops) => out.extend(self.choose(part, hops)),
-                Exit::Discarded(span) => out.push(Inside {
-                    traveller: part,
-                    way: Way::Discarded(*span),
-                }),
-                Exit::Unrouted => out.push(Inside {
-                    traveller: part,
-                    way: Way::Unrouted,
-                }),
-                Exit::Unknown => {
-                    let others: Vec<Arc<str>> = self
-                        .here
-                        .feasible_interfaces()
-                        .iter()
-                        .filter(|n| Some(&***n) != ingress)
-                        .cloned()
-                        .collect();
-                    if others.is_empty() {
-                        let way = ingress.map_or(Way::Unrouted, |name| {
-                            Way::Out(Hop {
-                                interface: name.into(),
-                                gateway: None,
-                                span: None,
-                            })
-                        });
-                        out.push(Inside {
-                            traveller: part,
-                            way,
-                        });
-                    } else {
-                        out.extend(self.choose(part, &named(&others)));
-                    }
+        for (traveller, vrf) in self.by_vrf(traveller, ingress) {
+            let table = self.here.routes_of(vrf, traveller.piece.family);
+            let current = field(&traveller.piece.current, Dim::Destination);
+            let destinations = traveller.piece.values(Dim::Destination, current);
+            for (set, exit) in table.iter() {
+                let within = destinations.intersect(set);
+                if within.is_empty() {
+                    continue;
+                }
+                let Some(piece) = traveller.piece.clone().restrict(
+                    Dim::Destination,
+                    current,
+                    &Arc::new(within),
+                    self.side.conditions,
+                ) else {
+                    continue;
+                };
+                let part = traveller.with(piece);
+                match exit {
+                    Exit::Leaves(hops) => out.extend(self.choose(part, hops)),
+                    Exit::Discarded(span) => out.push(Inside {
+                        traveller: part,
+                        way: Way::Discarded(*span),
+                    }),
+                    Exit::Unrouted => out.push(Inside {
+                        traveller: part,
+                        way: Way::Unrouted,
+                    }),
+                    Exit::Unknown => out.extend(self.anywhere(part, ingress, query)),
                 }
             }
         }
         out
+    }
+
+    /// Splits packets by the routing table that they meet: the one of the
+    /// interface by which they came in.
+    fn by_vrf(&self, traveller: Traveller, ingress: Option<&Passage>) -> Vec<(Traveller, String)> {
+        let vrf_of = |name: &str| {
+            let interface = self.here.device.interface(name);
+            interface.map(|i| i.vrf.clone()).unwrap_or_default()
+        };
+        let Some(open) = ingress.and_then(|i| traveller.piece.way_numbers(i)) else {
+            let vrf = match ingress {
+                Some(Passage::Interface(name)) => vrf_of(name),
+                _ => String::new(),
+            };
+            return vec![(traveller, vrf)];
+        };
+        let interfaces = self.here.interfaces();
+        let mut vrfs: Vec<String> = interfaces.members(&open).map(|n| vrf_of(n)).collect();
+        vrfs.sort();
+        vrfs.dedup();
+        if let [_] = vrfs.as_slice() {
+            return vrfs
+                .into_iter()
+                .map(|vrf| (traveller.clone(), vrf))
+                .collect();
+        }
+        vrfs.into_iter()
+            .filter_map(|vrf| {
+                let numbers = Arc::new(interfaces.numbers(|name| vrf_of(name) == vrf));
+                let piece = traveller.piece.clone();
+                let piece = piece.restrict_way(ingress, &numbers, self.side.conditions)?;
+                Some((traveller.with(piece), vrf))
+            })
+            .collect()
+    }
+
+    /// No route tells where packets leave: by any interface but the one by
+    /// which they came in.
+    fn anywhere(
+        &self,
+        traveller: Traveller,
+        ingress: Option<&Passage>,
+        query: &Query<'_>,
+    ) -> Option<Inside> {
+        let conditions = self.side.conditions;
+        let interfaces = self.here.interfaces();
+        let mut numbers = Arc::clone(self.here.feasible_interfaces());
+        if let Some(Passage::Interface(name)) = ingress
+            && let Some(came) = interfaces.number(name)
+            && !self.here.several().contains(came)
+        {
+            numbers = Arc::new(numbers.subtract(&IntervalSet::single(came)));
+        }
+        if numbers.is_empty() {
+            // There is no other way than back.
+            let way = match ingress {
+                Some(Passage::Interface(name)) => Way::Out(Hop {
+                    interface: Arc::clone(name),
+                    gateway: None,
+                    span: None,
+                }),
+                Some(Passage::Open(variable)) => Way::Open(*variable),
+                None => Way::Unrouted,
+            };
+            return Some(Inside { traveller, way });
+        }
+        let mut inside = self.open(traveller, &numbers);
+        if let Some(within) = query.egress_within {
+            let egress = inside.way.egress();
+            let piece = inside.traveller.piece.clone();
+            let piece = piece.restrict_way(egress.as_ref(), within, conditions)?;
+            inside.traveller = inside.traveller.with(piece);
+        }
+        match (ingress, &inside.way) {
+            (Some(Passage::Open(came)), Way::Open(leaves)) => {
+                let (traveller, leaves) = (inside.traveller, *leaves);
+                let several = self.here.several();
+                let piece = traveller.piece.clone();
+                let piece = piece.keep_apart(*came, leaves, several, conditions)?;
+                Some(Inside {
+                    traveller: traveller.with(piece),
+                    way: Way::Open(leaves),
+                })
+            }
+            _ => Some(inside),
+        }
+    }
+
+    /// Out by one of several interfaces, by number.
+    fn open(&self, mut traveller: Traveller, numbers: &Set) -> Inside {
+        let interfaces = self.here.interfaces();
+        let piece = &mut traveller.piece;
+        let passage = piece.open_way(End::Egress, interfaces, numbers, self.side.conditions);
+        let way = match passage {
+            Passage::Open(variable) => Way::Open(variable),
+            Passage::Interface(interface) => Way::Out(Hop {
+                interface,
+                gateway: None,
+                span: None,
+            }),
+        };
+        Inside { traveller, way }
+    }
+
+    /// Out by one of several interfaces, by name.
+    fn one_of(&self, traveller: Traveller, names: &[Arc<str>]) -> Option<Inside> {
+        if let [only] = names {
+            let way = Way::Out(Hop {
+                interface: Arc::clone(only),
+                gateway: None,
+                span: None,
+            });
+            return Some(Inside { traveller, way });
+        }
+        let interfaces = self.here.interfaces();
+        let numbers = interfaces.numbers(|name| names.iter().any(|n| **n == *name));
+        (!numbers.is_empty()).then(|| self.open(traveller, &Arc::new(numbers)))
     }
 
     /// One way for each of several hops, each under the assumption that the
@@ -307,29 +411,27 @@ impl At<'_, '_> {
                 way: Way::Out(only.clone()),
             }];
         }
-        let (device, conditions) = (&self.here.device.name, self.side.conditions);
-        if let Some(taken) = conditions.way_taken(End::Egress, device, &traveller.piece.assumed)
-            && (hops.iter().any(|h| h.interface == taken) || !self.here.device.interfaces_complete)
-        {
-            let hop = hops.iter().find(|h| h.interface == taken).cloned();
-            return vec![Inside {
-                traveller,
-                way: Way::Out(hop.unwrap_or(Hop {
-                    interface: taken,
-                    gateway: None,
-                    span: None,
-                })),
-            }];
-        }
+        let conditions = self.side.conditions;
+        let interfaces = self.here.interfaces();
+        let choice = Choice::Way(End::Egress, Arc::clone(interfaces));
+        let numbers = interfaces.numbers(|name| hops.iter().any(|h| *h.interface == *name));
+        let (chosen, known) =
+            conditions.chosen(&choice, &Arc::new(numbers), &traveller.piece.assumed);
         hops.iter()
-            .map(|hop| {
-                let literal = conditions.way(End::Egress, device, &hop.interface);
+            .filter_map(|hop| {
+                let number = IntervalSet::single(interfaces.number(&hop.interface)?);
+                if !chosen.meets(&number) {
+                    return None;
+                }
                 let mut one = traveller.clone();
-                one.piece.assumed = one.piece.assumed.and(&[literal]);
-                Inside {
+                if known.is_none() || chosen.count() > 1 {
+                    let literal = conditions.choice(&choice, &Arc::new(number));
+                    one.piece.assumed = one.piece.assumed.and(&[literal]);
+                }
+                Some(Inside {
                     traveller: one,
                     way: Way::Out(hop.clone()),
-                }
+                })
             })
             .collect()
     }
@@ -422,7 +524,9 @@ impl At<'_, '_> {
     ) {
         let piece = &inside.traveller.piece;
         let fields = seen(piece, stage.view);
-        let region = piece.product(&fields);
+        let egress = situation.egress.clone().or_else(|| inside.way.egress());
+        let ends = [situation.ingress.as_ref(), egress.as_ref()];
+        let region = piece.region(&fields, ends);
         let context = self.context(inside, &fields, situation, query);
         let mut budget = query.budget.get();
         let decided = decompose(
@@ -439,16 +543,13 @@ impl At<'_, '_> {
         );
         query.budget.set(budget);
         for part in decided {
+            let mut piece = piece.clone();
+            piece.assumed = part.assumed;
             let Some(mut piece) =
-                piece
-                    .clone()
-                    .restrict_all(&fields, &part.product, self.side.conditions)
+                piece.restrict_region(&fields, ends, &part.region, self.side.conditions)
             else {
                 continue;
             };
-            // The restriction may have added a device's choice to what the
-            // decomposition assumed.
-            piece.assumed = part.assumed.join(&piece.assumed);
             piece.marks = part.marks;
             let act = match &part.fate {
                 Fate::Permit => Act::Permit,
@@ -498,8 +599,12 @@ impl At<'_, '_> {
         let piece = &inside.traveller.piece;
         Context {
             family: piece.family,
-            ingress: situation.ingress.clone(),
-            egress: situation.egress.clone().or_else(|| inside.way.egress()),
+            ingress: via(situation.ingress.as_ref()),
+            egress: via(situation
+                .egress
+                .clone()
+                .or_else(|| inside.way.egress())
+                .as_ref()),
             state: situation.state,
             untracked: piece.marks.untracked,
             tcp_flags: situation.tcp_flags,
@@ -578,24 +683,22 @@ impl At<'_, '_> {
         query: &Query<'_>,
     ) -> Vec<Inside> {
         let mut out = Vec::new();
-        for mut one in self.by_protocol(inside, translation) {
+        let parts = self.by_protocol(inside, translation);
+        let parts = parts
+            .into_iter()
+            .flat_map(|one| self.by_address(one, translation, situation));
+        for mut one in parts {
             let egress = one.way.egress();
             let name = &translation.name;
             let piece = &mut one.traveller.piece;
             let [mut source, mut destination, mut service, mut port] = piece.current;
             if let Some(change) = &translation.source {
-                source = self.address(piece, source, change, name, situation, egress.as_deref());
+                source = self.address(piece, source, change, name, situation, egress.as_ref());
                 piece.source_by = Some(name.as_str().into());
             }
             if let Some(change) = &translation.destination {
-                destination = self.address(
-                    piece,
-                    destination,
-                    change,
-                    name,
-                    situation,
-                    egress.as_deref(),
-                );
+                destination =
+                    self.address(piece, destination, change, name, situation, egress.as_ref());
                 piece.destination_by = Some(name.as_str().into());
                 piece.redirected = *change == AddressTranslation::IngressInterface;
             }
@@ -648,7 +751,7 @@ impl At<'_, '_> {
                     });
                     out.push(one);
                 } else if translation.destination.is_some() {
-                    out.extend(self.route(one.traveller, situation.ingress.as_deref(), query));
+                    out.extend(self.route(one.traveller, situation.ingress.as_ref(), query));
                 } else {
                     out.push(one);
                 }
@@ -674,6 +777,80 @@ impl At<'_, '_> {
             .collect()
     }
 
+    /// A translation to the address of an open end is another one for each
+    /// interface whose address is known: one part for each of them, and one for
+    /// all others.
+    fn by_address(
+        &self,
+        inside: Inside,
+        translation: &Translation,
+        situation: &Situation,
+    ) -> Vec<Inside> {
+        let wanted = |change: AddressTranslation| {
+            [&translation.source, &translation.destination]
+                .into_iter()
+                .flatten()
+                .any(|c| *c == change)
+        };
+        let interfaces = self.here.interfaces();
+        let mut parts = vec![inside];
+        for (change, end) in [
+            (AddressTranslation::EgressInterface, End::Egress),
+            (AddressTranslation::IngressInterface, End::Ingress),
+        ] {
+            if !wanted(change) {
+                continue;
+            }
+            parts = parts
+                .into_iter()
+                .flat_map(|one| {
+                    let passage = match end {
+                        End::Egress => one.way.egress(),
+                        End::Ingress => situation.ingress.clone(),
+                    };
+                    let piece = &one.traveller.piece;
+                    let Some(open) = passage.as_ref().and_then(|p| piece.way_numbers(p)) else {
+                        return vec![one];
+                    };
+                    let family = piece.family;
+                    let known = interfaces.numbers(|n| self.own_address(n, family).is_some());
+                    let known = open.intersect(&known);
+                    let singles = known
+                        .ranges()
+                        .iter()
+                        .flat_map(|&(low, high)| low..=high)
+                        .map(IntervalSet::single);
+                    singles
+                        .chain([open.subtract(&known)])
+                        .filter(|numbers| !numbers.is_empty())
+                        .filter_map(|numbers| {
+                            let piece = one.traveller.piece.clone();
+                            let piece = piece.restrict_way(
+                                passage.as_ref(),
+                                &Arc::new(numbers),
+                                self.side.conditions,
+                            )?;
+                            Some(Inside {
+                                traveller: one.traveller.with(piece),
+                                way: one.way.clone(),
+                            })
+                        })
+                        .collect()
+                })
+                .collect();
+        }
+        parts
+    }
+
+    fn own_address(&self, interface: &str, family: Family) -> Option<u128> {
+        let interface = self.here.device.interface(interface)?;
+        let net = interface
+            .addresses
+            .iter()
+            .find(|a| Family::of(a.addr()) == family)?;
+        Some(bits(net.addr()))
+    }
+
     fn address(
         &self,
         piece: &mut Piece,
@@ -681,21 +858,24 @@ impl At<'_, '_> {
         change: &AddressTranslation,
         name: &str,
         situation: &Situation,
-        egress: Option<&str>,
+        egress: Option<&Passage>,
     ) -> Field {
         let family = piece.family;
-        let of_interface = |piece: &mut Piece, interface: Option<&str>| {
-            let own = interface
-                .and_then(|n| self.here.device.interface(n))
-                .and_then(|i| i.addresses.iter().find(|a| Family::of(a.addr()) == family));
-            match own {
-                Some(net) => piece.constant(bits(net.addr())),
-                None => {
-                    let name = format!("the address of {}", interface.unwrap_or("an interface"));
-                    let any: Set = Arc::new(IntervalSet::range(0, family.max()));
-                    piece.choice(name.into(), any, self.side.conditions)
-                }
+        let of_interface = |piece: &mut Piece, end: &str, passage: Option<&Passage>| {
+            let names = passage.map(|p| piece.interfaces(p)).unwrap_or_default();
+            let only = match names.as_slice() {
+                [only] => Some(&**only),
+                _ => None,
+            };
+            if let Some(own) = only.and_then(|name| self.own_address(name, family)) {
+                return piece.constant(own);
             }
+            let name = match only {
+                Some(name) => format!("the address of {name}"),
+                None => format!("the address of the {end} interface"),
+            };
+            let any: Set = Arc::new(IntervalSet::range(0, family.max()));
+            piece.choice(name.into(), any, self.side.conditions)
         };
         match change {
             AddressTranslation::Shift { from, to } => Field {
@@ -709,23 +889,22 @@ impl At<'_, '_> {
                 }
                 piece.choice(name.into(), Arc::new(set.clone()), self.side.conditions)
             }
-            AddressTranslation::EgressInterface => of_interface(piece, egress),
+            AddressTranslation::EgressInterface => of_interface(piece, "egress", egress),
             AddressTranslation::IngressInterface => {
-                of_interface(piece, situation.ingress.as_deref())
+                of_interface(piece, "ingress", situation.ingress.as_ref())
             }
         }
     }
 }
 
-fn named(interfaces: &[Arc<str>]) -> Vec<Hop> {
-    interfaces
-        .iter()
-        .map(|name| Hop {
-            interface: Arc::clone(name),
-            gateway: None,
-            span: None,
-        })
-        .collect()
+/// What rules may ask of an end.
+#[must_use]
+pub fn via(passage: Option<&Passage>) -> Via {
+    match passage {
+        None => Via::Itself,
+        Some(Passage::Interface(name)) => Via::Interface(Arc::clone(name)),
+        Some(Passage::Open(_)) => Via::Open,
+    }
 }
 
 /// The fields that a stage sees.

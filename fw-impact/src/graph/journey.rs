@@ -1,6 +1,6 @@
 //! What becomes of a piece, and the record of its way.
 
-use super::piece::{Fields, Piece};
+use super::piece::{Fields, Passage, Piece};
 use crate::packet_set::decompose::RuleRef;
 use fw_model::{Span, StageKind};
 use std::sync::Arc;
@@ -18,8 +18,10 @@ pub enum Disposition {
     Discarded(Option<Span>),
     /// It goes round in circles.
     Loop,
-    /// It is for a device itself, which was not asked for.
+    /// It need not cross a device.
     Local,
+    /// It ends at a device that it is addressed to, which was not asked for.
+    Own,
     /// Working it out takes too long.
     Exhausted,
 }
@@ -29,6 +31,12 @@ impl Disposition {
     #[must_use]
     pub const fn passes(&self) -> bool {
         matches!(self, Self::Permitted)
+    }
+
+    /// True if it is no transit traffic.
+    #[must_use]
+    pub const fn stays(&self) -> bool {
+        matches!(self, Self::Local | Self::Own)
     }
 }
 
@@ -68,9 +76,9 @@ pub struct Crossing {
     /// The device, by position in the snapshot.
     pub device: usize,
     /// The interface by which it came in.
-    pub ingress: Option<Arc<str>>,
+    pub ingress: Option<Passage>,
     /// The interface by which it left.
-    pub egress: Option<Arc<str>>,
+    pub egress: Option<Passage>,
     /// The route that it left by.
     pub route: Option<Span>,
     /// The gateway that it left to.

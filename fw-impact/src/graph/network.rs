@@ -1,12 +1,12 @@
 //! The network: links between devices, where packets enter, and their way
 //! from device to device.
 
-use super::device::Query;
+use super::device::{Query, Way};
 use super::journey::{Disposition, Outcome, Traveller};
-use super::piece::Piece;
+use super::piece::{Passage, Piece};
 use super::route_table::{Exit, Hop};
 use super::side::Side;
-use crate::packet_set::condition::End;
+use crate::packet_set::condition::{Choice, End};
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Assumed, Product, Set};
 use fw_model::evaluate::Journey;
@@ -32,8 +32,8 @@ pub struct Link {
 /// A device, by position, and one of its interfaces.
 pub type Place = (usize, Arc<str>);
 
-/// Makes the entry of some sources at a place.
-type Enter<'e> = &'e dyn Fn(usize, Arc<str>, &IntervalSet, &Assumed) -> Entry;
+/// Makes the packets that enter from some sources.
+type Enter<'e> = &'e dyn Fn(&IntervalSet) -> Piece;
 
 /// Packets at the place where they enter the network.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub struct Entry {
     /// The device, by position.
     pub device: usize,
     /// The interface.
-    pub ingress: Option<Arc<str>>,
+    pub ingress: Option<Passage>,
     /// The packets.
     pub piece: Piece,
 }
@@ -107,13 +107,9 @@ impl Side<'_> {
             Some(number) => vec![number],
             None => (0..self.devices.len()).collect(),
         };
-        let enter = |device: usize, ingress: Arc<str>, set: &IntervalSet, assumed: &Assumed| {
+        let enter = |set: &IntervalSet| {
             let source: Set = Arc::new(set.clone());
-            Entry {
-                device,
-                ingress: Some(ingress),
-                piece: Piece::entering(family, &product.with(Dim::Source, source), assumed.clone()),
-            }
+            Piece::entering(family, &product.with(Dim::Source, source), assumed.clone())
         };
         if let Some(name) = ingress {
             let named: Vec<(usize, Arc<str>)> = devices
@@ -128,7 +124,7 @@ impl Side<'_> {
                 })
                 .collect();
             if !named.is_empty() {
-                return self.alternatives(&named, assumed, |d, i, a| enter(d, i, &left, a));
+                return self.alternatives(&named, &enter(&left));
             }
         }
         // Hosts that topology.yaml places, then hosts on connected subnets.
@@ -144,25 +140,52 @@ impl Side<'_> {
                 continue;
             }
             left = left.subtract(&within);
-            out.extend(self.alternatives(&set.1, assumed, |d, i, a| enter(d, i, &within, a)));
+            out.extend(self.alternatives(&set.1, &enter(&within)));
         }
         if left.is_empty() {
             return out;
         }
-        out.extend(self.remote(family, &mut left, &devices, assumed, &enter));
+        out.extend(self.remote(family, &mut left, &devices, &enter));
         if !left.is_empty() {
             let all: Vec<(usize, Arc<str>)> = devices
                 .iter()
                 .filter_map(|&d| self.devices.get(d).map(|here| (d, here)))
                 .flat_map(|(d, here)| {
-                    here.feasible_interfaces()
-                        .iter()
-                        .map(move |i| (d, Arc::clone(i)))
+                    let feasible = here.interfaces().members(here.feasible_interfaces());
+                    feasible.map(move |i| (d, Arc::clone(i)))
                 })
                 .collect();
-            out.extend(self.alternatives(&all, assumed, |d, i, a| enter(d, i, &left, a)));
+            out.extend(self.alternatives(&all, &enter(&left)));
         }
         out
+    }
+
+    /// Where the packets of `product` enter a device if they come in by one of
+    /// these interfaces, by number.
+    #[must_use]
+    pub fn entries_by(
+        &self,
+        family: Family,
+        product: &Product,
+        device: usize,
+        numbers: &Set,
+        assumed: &Assumed,
+    ) -> Vec<Entry> {
+        let Some(here) = self.devices.get(device) else {
+            return Vec::new();
+        };
+        let feasible = numbers.intersect(here.feasible_interfaces());
+        let numbers = if feasible.is_empty() {
+            numbers
+        } else {
+            &Arc::new(feasible)
+        };
+        let places: Vec<Place> = here
+            .interfaces()
+            .members(numbers)
+            .map(|name| (device, Arc::clone(name)))
+            .collect();
+        self.alternatives(&places, &Piece::entering(family, product, assumed.clone()))
     }
 
     /// The hosts that an interface which is down cuts off: its subnet, as far
@@ -240,7 +263,6 @@ impl Side<'_> {
         family: Family,
         left: &mut IntervalSet,
         devices: &[usize],
-        assumed: &Assumed,
         enter: Enter<'_>,
     ) -> Vec<Entry> {
         // Parts of the sources with all places that a route names for them.
@@ -267,6 +289,7 @@ impl Side<'_> {
                     let outside: Vec<(usize, Arc<str>)> = hops
                         .iter()
                         .filter(|h| !self.owned(h.gateway, number))
+                        .filter(|h| !self.linked(number, &h.interface))
                         .map(|h| (number, Arc::clone(&h.interface)))
                         .collect();
                     if outside.is_empty() {
@@ -279,9 +302,23 @@ impl Side<'_> {
         let mut out = Vec::new();
         for (set, places) in parts {
             *left = left.subtract(&set);
-            out.extend(self.alternatives(&places, assumed, |d, i, a| enter(d, i, &set, a)));
+            out.extend(self.alternatives(&places, &enter(&set)));
         }
         out
+    }
+
+    /// True if an interface is one end of a link, so that no hosts live
+    /// behind it but those of the other device.
+    fn linked(&self, number: usize, interface: &str) -> bool {
+        let Some(here) = self.devices.get(number) else {
+            return false;
+        };
+        let here = (here.device.name.as_str(), interface);
+        self.snapshot.links.iter().any(|(a, b)| {
+            [a, b]
+                .iter()
+                .any(|end| (end.0.as_str(), end.1.as_str()) == here)
+        })
     }
 
     /// True if a gateway is an address of another device of the snapshot.
@@ -293,43 +330,74 @@ impl Side<'_> {
         })
     }
 
-    fn alternatives(
-        &self,
-        places: &[(usize, Arc<str>)],
-        assumed: &Assumed,
-        enter: impl Fn(usize, Arc<str>, &Assumed) -> Entry,
-    ) -> Vec<Entry> {
+    /// Entries at several places of which one is the right one: one entry a
+    /// device, its interface open. What is assumed of the way already is kept.
+    fn alternatives(&self, places: &[Place], piece: &Piece) -> Vec<Entry> {
         if let [(device, interface)] = places {
-            return vec![enter(*device, Arc::clone(interface), assumed)];
+            return vec![Entry {
+                device: *device,
+                ingress: Some(Passage::Interface(Arc::clone(interface))),
+                piece: piece.clone(),
+            }];
         }
-        let name = |device: usize| {
-            self.devices
-                .get(device)
-                .map_or("", |d| d.device.name.as_str())
+        let mut groups: Vec<(usize, Choice, Set)> = Vec::new();
+        for (device, _) in places {
+            if groups.iter().any(|g| g.0 == *device) {
+                continue;
+            }
+            let Some(here) = self.devices.get(*device) else {
+                continue;
+            };
+            let interfaces = here.interfaces();
+            let numbers = interfaces.numbers(|name| {
+                let mut of_device = places.iter().filter(|p| p.0 == *device);
+                of_device.any(|p| *p.1 == *name)
+            });
+            let choice = Choice::Way(End::Ingress, Arc::clone(interfaces));
+            groups.push((*device, choice, Arc::new(numbers)));
+        }
+        let known = |choice: &Choice, numbers: &Set| {
+            let (_, literal) = self.conditions.chosen(choice, numbers, &piece.assumed);
+            literal.is_some()
         };
-        let taken = places.iter().find_map(|(device, interface)| {
-            let way = self
-                .conditions
-                .way_taken(End::Ingress, name(*device), assumed)?;
-            // On a device whose interfaces are not listed, the other side may
-            // know more of them.
-            let listed = self
-                .devices
-                .get(*device)
-                .is_some_and(|d| d.device.interfaces_complete);
-            (way == *interface || !listed).then_some((*device, way))
-        });
-        if let Some((device, interface)) = taken {
-            return vec![enter(device, interface, assumed)];
-        }
-        places
-            .iter()
-            .map(|(device, interface)| {
-                let literal = self.conditions.way(End::Ingress, name(*device), interface);
-                let under = assumed.and(&[literal]);
-                enter(*device, Arc::clone(interface), &under)
+        let decided = groups.iter().any(|(_, c, numbers)| known(c, numbers));
+        let several = groups.len() > 1;
+        groups
+            .into_iter()
+            .filter(|(_, choice, numbers)| !decided || known(choice, numbers))
+            .filter_map(|(device, choice, numbers)| {
+                let mut piece = piece.clone();
+                if several && !decided {
+                    let literal = self.conditions.choice(&choice, &numbers);
+                    piece.assumed = piece.assumed.and(&[literal]);
+                }
+                let interfaces = self.devices.get(device)?.interfaces();
+                let ingress = piece.open_way(End::Ingress, interfaces, &numbers, self.conditions);
+                Some(Entry {
+                    device,
+                    ingress: Some(ingress),
+                    piece,
+                })
             })
             .collect()
+    }
+
+    /// An entry as far as it is by one of these interfaces.
+    #[must_use]
+    pub fn entering(&self, mut entry: Entry, numbers: &Set) -> Option<Entry> {
+        match &entry.ingress {
+            Some(Passage::Interface(name)) => {
+                let here = self.devices.get(entry.device)?;
+                let number = here.interfaces().number(name);
+                number.is_none_or(|n| numbers.contains(n)).then_some(entry)
+            }
+            open => {
+                entry.piece = entry
+                    .piece
+                    .restrict_way(open.as_ref(), numbers, self.conditions)?;
+                Some(entry)
+            }
+        }
     }
 
     /// Follows packets from where they enter to where they end, replies
@@ -357,15 +425,18 @@ impl Side<'_> {
                 ended.push(traveller.end(Disposition::Loop));
                 continue;
             }
-            for (traveller, hop) in at.cross(traveller, ingress, query, &mut ended) {
-                let next = hop
-                    .filter(|_| only.is_none() && query.journey == Journey::Through)
-                    .map(|hop| self.onward(number, &hop, &traveller))
-                    .unwrap_or_default();
-                if next.is_empty() {
+            for (traveller, way) in at.cross(traveller, ingress, query, &mut ended) {
+                if only.is_some() || query.journey != Journey::Through {
                     arrived.push(traveller);
-                } else {
-                    todo.extend(next.into_iter().map(|(d, i, t)| (d, Some(i), t)));
+                    continue;
+                }
+                for (traveller, hop) in self.by_link(number, traveller, way) {
+                    match hop.and_then(|hop| self.onward(number, &hop)) {
+                        Some((device, interface)) => {
+                            todo.push((device, Some(Passage::Interface(interface)), traveller));
+                        }
+                        None => arrived.push(traveller),
+                    }
                 }
             }
         }
@@ -379,14 +450,55 @@ impl Side<'_> {
         ended
     }
 
-    /// The next device, if the packets do not arrive on the subnet they leave
-    /// to: the one that owns the gateway, or the other end of a declared link.
-    fn onward(
+    /// Separates packets that may leave by several interfaces by those that a
+    /// declared link belongs to.
+    fn by_link(
         &self,
         number: usize,
-        hop: &Hop,
-        traveller: &Traveller,
-    ) -> Vec<(usize, Arc<str>, Traveller)> {
+        traveller: Traveller,
+        way: Way,
+    ) -> Vec<(Traveller, Option<Hop>)> {
+        let (hop, variable) = match way {
+            Way::Out(hop) => (Some(hop), None),
+            Way::Open(variable) => (None, Some(variable)),
+            Way::Unrouted | Way::Discarded(_) => (None, None),
+        };
+        let (Some(variable), Some(here)) = (variable, self.devices.get(number)) else {
+            return vec![(traveller, hop)];
+        };
+        let passage = Passage::Open(variable);
+        let name = &here.device.name;
+        let ends = self.snapshot.links.iter().flat_map(|(a, b)| [a, b]);
+        let linked: Vec<&str> = ends
+            .filter(|end| end.0 == *name)
+            .map(|end| end.1.as_str())
+            .collect();
+        let interfaces = here.interfaces();
+        let part = |wanted: &dyn Fn(&str) -> bool| {
+            let numbers = Arc::new(interfaces.numbers(wanted));
+            let piece = traveller.piece.clone();
+            piece
+                .restrict_way(Some(&passage), &numbers, self.conditions)
+                .map(|piece| traveller.with(piece))
+        };
+        let mut out = Vec::new();
+        for link in &linked {
+            out.extend(part(&|name| name == *link).map(|t| {
+                let hop = Hop {
+                    interface: Arc::from(*link),
+                    gateway: None,
+                    span: None,
+                };
+                (t, Some(hop))
+            }));
+        }
+        out.extend(part(&|name| !linked.contains(&name)).map(|t| (t, None)));
+        out
+    }
+
+    /// The next device, if the packets do not arrive on the subnet they leave
+    /// to: the one that owns the gateway, or the other end of a declared link.
+    fn onward(&self, number: usize, hop: &Hop) -> Option<Place> {
         let name = self
             .devices
             .get(number)
@@ -402,26 +514,26 @@ impl Side<'_> {
             if let Some((device, interface)) = peer
                 && let Some(next) = self.devices.iter().position(|d| d.device.name == *device)
             {
-                return vec![(next, interface.as_str().into(), traveller.clone())];
+                return Some((next, interface.as_str().into()));
             }
         }
-        let Some(gateway) = hop.gateway else {
-            return Vec::new();
-        };
-        for (next, here) in self.devices.iter().enumerate() {
-            if next == number {
-                continue;
-            }
+        let gateway = hop.gateway?;
+        let others = self
+            .devices
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| *n != number);
+        for (next, here) in others {
             let owner = here
                 .device
                 .interfaces
                 .iter()
                 .find(|i| i.enabled && i.addresses.iter().any(|a| a.addr() == gateway));
             if let Some(interface) = owner {
-                return vec![(next, interface.name.as_str().into(), traveller.clone())];
+                return Some((next, interface.name.as_str().into()));
             }
         }
-        Vec::new()
+        None
     }
 
     /// Separates packets that cross devices from those that do not: both ends

@@ -2,13 +2,16 @@
 //! it entered the device, and what it is now.
 //!
 //! Every field of every version is a variable plus a constant. Variables 0 to
-//! 3 are the fields as the packets entered; further ones are choices of a
-//! device (an address of a pool). So a split by any version of a field is
-//! carried back to the packets as they entered.
+//! 3 are the fields as the packets entered; further ones are choices: of a
+//! device (an address of a pool), or of the interface by which packets come in
+//! or leave, where the snapshot does not tell. So a split by any version of a
+//! field is carried back to the packets as they entered, and a split by an open
+//! choice is an assumption.
 
+use crate::packet_set::condition::{Choice, End, Interfaces};
 use crate::packet_set::decompose::Marks;
-use crate::packet_set::product::{DIMS, Dim, intersect};
-use crate::packet_set::{Assumed, ConditionTable, Product, Set};
+use crate::packet_set::product::{DIMS, Dim, Region, intersect};
+use crate::packet_set::{Assumed, ConditionTable, Literal, Product, Set};
 use fw_model::{Family, IntervalSet};
 use std::sync::Arc;
 
@@ -92,6 +95,32 @@ pub struct Field {
 /// The four fields of one version, in the order of [`DIMS`].
 pub type Fields = [Field; 4];
 
+/// By which interface packets come into a device, or leave it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Passage {
+    /// By this one.
+    Interface(Arc<str>),
+    /// By one of those that a variable holds.
+    Open(usize),
+}
+
+/// Packets do not leave by the interface by which they came in, where nothing
+/// but that tells it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Apart {
+    /// The variables of the two ends.
+    ends: [usize; 2],
+    /// Numbers that stand for more than one interface.
+    several: Set,
+}
+
+/// A choice that is open, and the literal that says what is assumed of it.
+#[derive(Clone, Debug)]
+struct OpenChoice {
+    choice: Choice,
+    literal: Option<Literal>,
+}
+
 /// A set of packets on its way.
 #[derive(Clone, Debug)]
 pub struct Piece {
@@ -99,8 +128,9 @@ pub struct Piece {
     pub family: Family,
     /// The values of the variables.
     variables: Vec<Set>,
-    /// The names of the choices, for variables from 4 on.
-    choices: Vec<Arc<str>>,
+    /// The choices, for variables from 4 on.
+    choices: Vec<OpenChoice>,
+    apart: Vec<Apart>,
     /// The fields as they entered the device.
     pub original: Fields,
     /// The fields as they are now.
@@ -129,6 +159,7 @@ impl Piece {
             family,
             variables: product.sets.to_vec(),
             choices: Vec::new(),
+            apart: Vec::new(),
             original: fields,
             current: fields,
             assumed,
@@ -177,7 +208,7 @@ impl Piece {
     /// device chooses the field, its choice becomes an assumption.
     #[must_use]
     pub fn restrict(
-        mut self,
+        self,
         dim: Dim,
         field: Field,
         set: &Set,
@@ -190,18 +221,69 @@ impl Piece {
         let wide = max.max(Dim::Service.max(self.family));
         let wanted = field.shift.back().apply(set, wide);
         let new = intersect(&old, &wanted)?;
-        if field.variable >= 4 && !Arc::ptr_eq(&new, &old) && *new != *old {
-            let name = self
-                .choices
-                .get(field.variable - 4)
-                .cloned()
-                .unwrap_or_default();
-            self.assumed = self.assumed.and(&[conditions.choice(&name, &new)]);
+        self.narrow(field.variable, &old, new, conditions)
+    }
+
+    /// The packets for which an open end is one of `numbers`.
+    #[must_use]
+    pub fn restrict_way(
+        self,
+        passage: Option<&Passage>,
+        numbers: &Set,
+        conditions: &ConditionTable,
+    ) -> Option<Self> {
+        let Some(Passage::Open(variable)) = passage else {
+            return Some(self);
+        };
+        let old = self.variable(*variable);
+        let new = intersect(&old, numbers)?;
+        self.narrow(*variable, &old, new, conditions)
+    }
+
+    /// Gives a variable a part of its values.
+    fn narrow(
+        mut self,
+        variable: usize,
+        old: &Set,
+        new: Set,
+        conditions: &ConditionTable,
+    ) -> Option<Self> {
+        if Arc::ptr_eq(&new, old) || *new == **old {
+            return Some(self);
         }
-        if let Some(slot) = self.variables.get_mut(field.variable) {
+        if let Some(open) = variable
+            .checked_sub(DIMS.len())
+            .and_then(|at| self.choices.get_mut(at))
+        {
+            let literal = conditions.choice(&open.choice, &new);
+            let was = open.literal.replace(literal);
+            let mut assumed = std::mem::take(&mut self.assumed);
+            if let Some(was) = was {
+                assumed = assumed.without(was);
+            }
+            self.assumed = assumed.and(&[literal]);
+        }
+        let only = (new.count() == 1).then(|| new.first()).flatten();
+        if let Some(slot) = self.variables.get_mut(variable) {
             *slot = new;
         }
-        Some(self)
+        let found = self.apart.iter().find(|a| a.ends.contains(&variable));
+        let Some(apart) = found.cloned() else {
+            return Some(self);
+        };
+        let [a, b] = apart.ends;
+        let partner = if a == variable { b } else { a };
+        match only {
+            Some(only) if !apart.several.contains(only) => {
+                let there = self.variable(partner);
+                let left = there.subtract(&IntervalSet::single(only));
+                if left.is_empty() {
+                    return None;
+                }
+                self.narrow(partner, &there, Arc::new(left), conditions)
+            }
+            _ => Some(self),
+        }
     }
 
     /// The packets whose version `fields` is in `product`.
@@ -267,13 +349,14 @@ impl Piece {
     /// choice on both sides of a comparison, so what is assumed of it already
     /// holds here too.
     pub fn choice(&mut self, name: Arc<str>, set: Set, conditions: &ConditionTable) -> Field {
-        let set = conditions.chosen(&name, &set, &self.assumed);
-        self.add_choice(name, set)
+        let choice = Choice::Value(name);
+        let (set, literal) = conditions.chosen(&choice, &set, &self.assumed);
+        self.add_choice(choice, set, literal)
     }
 
-    fn add_choice(&mut self, name: Arc<str>, set: Set) -> Field {
+    fn add_choice(&mut self, choice: Choice, set: Set, literal: Option<Literal>) -> Field {
         self.variables.push(set);
-        self.choices.push(name);
+        self.choices.push(OpenChoice { choice, literal });
         Field {
             variable: self.variables.len() - 1,
             shift: Shift::default(),
@@ -282,7 +365,127 @@ impl Piece {
 
     /// A field that is the constant `value`.
     pub fn constant(&mut self, value: u128) -> Field {
-        self.add_choice(Arc::from(""), Arc::new(IntervalSet::single(value)))
+        self.add_choice(
+            Choice::Value(Arc::from("")),
+            Arc::new(IntervalSet::single(value)),
+            None,
+        )
+    }
+
+    /// An end of the way through a device that is one of `numbers`, or of
+    /// those of them that are assumed already.
+    pub fn open_way(
+        &mut self,
+        end: End,
+        of: &Arc<Interfaces>,
+        numbers: &Set,
+        conditions: &ConditionTable,
+    ) -> Passage {
+        let choice = Choice::Way(end, Arc::clone(of));
+        let (set, literal) = conditions.chosen(&choice, numbers, &self.assumed);
+        if set.count() == 1
+            && let Some(only) = of.members(&set).next()
+        {
+            return Passage::Interface(Arc::clone(only));
+        }
+        Passage::Open(self.add_choice(choice, set, literal).variable)
+    }
+
+    /// From here on the two ends are different interfaces; `None` if they
+    /// cannot be. Numbers of `several` stand for more than one interface.
+    #[must_use]
+    pub fn keep_apart(
+        mut self,
+        ingress: usize,
+        egress: usize,
+        several: &Set,
+        conditions: &ConditionTable,
+    ) -> Option<Self> {
+        self.apart.push(Apart {
+            ends: [ingress, egress],
+            several: Arc::clone(several),
+        });
+        for (one, other) in [(ingress, egress), (egress, ingress)] {
+            let set = self.variable(one);
+            if set.count() == 1 && !several.covers(&set) {
+                let there = self.variable(other);
+                let left = there.subtract(&set);
+                if left.is_empty() {
+                    return None;
+                }
+                self = self.narrow(other, &there, Arc::new(left), conditions)?;
+            }
+        }
+        Some(self)
+    }
+
+    /// The packets as a stage sees them that looks at `fields`.
+    #[must_use]
+    pub fn region(&self, fields: &Fields, ends: [Option<&Passage>; 2]) -> Region {
+        let mut region = Region::settled(self.product(fields));
+        for (slot, end) in region.ways.iter_mut().zip(ends) {
+            if let Some(open) = end.and_then(|passage| self.way_numbers(passage)) {
+                *slot = open;
+            }
+        }
+        region
+    }
+
+    /// The packets whose version `fields` is in a region.
+    #[must_use]
+    pub fn restrict_region(
+        self,
+        fields: &Fields,
+        ends: [Option<&Passage>; 2],
+        region: &Region,
+        conditions: &ConditionTable,
+    ) -> Option<Self> {
+        let mut piece = self.restrict_all(fields, &region.packets, conditions)?;
+        for (end, numbers) in ends.into_iter().zip(&region.ways) {
+            piece = piece.restrict_way(end, numbers, conditions)?;
+        }
+        Some(piece)
+    }
+
+    /// The numbers of the interfaces of an open end.
+    #[must_use]
+    pub fn way_numbers(&self, passage: &Passage) -> Option<Set> {
+        match passage {
+            Passage::Interface(_) => None,
+            Passage::Open(variable) => Some(self.variable(*variable)),
+        }
+    }
+
+    /// The interfaces that an end may be.
+    #[must_use]
+    pub fn interfaces(&self, passage: &Passage) -> Vec<Arc<str>> {
+        match passage {
+            Passage::Interface(name) => vec![Arc::clone(name)],
+            Passage::Open(variable) => match self.way_choice(*variable) {
+                Some(of) => of.members(&self.variable(*variable)).cloned().collect(),
+                None => Vec::new(),
+            },
+        }
+    }
+
+    /// The interfaces that an end may be, in words.
+    #[must_use]
+    pub fn interface_words(&self, passage: Option<&Passage>) -> String {
+        match passage {
+            None => "itself".into(),
+            Some(Passage::Interface(name)) => (**name).to_owned(),
+            Some(Passage::Open(variable)) => self
+                .way_choice(*variable)
+                .map_or_else(String::new, |of| of.words(&self.variable(*variable))),
+        }
+    }
+
+    fn way_choice(&self, variable: usize) -> Option<&Arc<Interfaces>> {
+        let at = variable.checked_sub(DIMS.len())?;
+        match &self.choices.get(at)?.choice {
+            Choice::Way(_, of) => Some(of),
+            Choice::Value(_) => None,
+        }
     }
 
     /// Starts on the next device.

@@ -6,7 +6,6 @@
 use super::device::{At, Inside, Query, Situation, Way, split_protocols};
 use super::journey::{Crossing, Disposition, Outcome, Traveller};
 use super::piece::{Field, Fields, Piece, Shift, field};
-use super::route_table::Hop;
 use super::side::Side;
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Product, Set};
@@ -222,11 +221,11 @@ impl At<'_, '_> {
             untracked: false,
         };
         let situation = Situation {
-            // What the device itself answers came in by no interface.
-            ingress: crossing
-                .egress
-                .clone()
-                .filter(|_| journey != Journey::FromDevice),
+            // What the device itself sends came in by no interface.
+            ingress: match journey {
+                Journey::FromDevice => None,
+                Journey::Through | Journey::ToDevice => crossing.egress.clone(),
+            },
             egress: crossing.ingress.clone(),
             state: if !device.tracks_connections {
                 ConnectionState::New
@@ -249,11 +248,7 @@ impl At<'_, '_> {
         };
         let mut inside = Inside {
             traveller,
-            way: Way::Out(Hop {
-                interface: crossing.ingress.clone().unwrap_or_else(|| Arc::from("")),
-                gateway: None,
-                span: None,
-            }),
+            way: Way::Unrouted,
         };
         show(
             &mut inside,

@@ -2,13 +2,14 @@
 
 use super::route_table::{RouteTable, own_addresses, route_table};
 use crate::packet_set::compile::{Asks, Compiled, Context};
+use crate::packet_set::condition::Interfaces;
 use crate::packet_set::original;
 use crate::packet_set::product::Dim;
 use crate::packet_set::term::SetPool;
 use crate::packet_set::{ConditionTable, Set};
 use fw_model::match_expr::CivilMinute;
-use fw_model::{Device, Family, FilterId, InterfaceSet, MatchExpr, Snapshot, Span};
-use rustc_hash::{FxHashMap, FxHashSet};
+use fw_model::{Device, Family, FilterId, InterfaceSet, MatchExpr, NextHop, Snapshot, Span};
+use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// One side of a comparison.
@@ -35,8 +36,16 @@ pub struct DeviceSide<'a> {
     pool: Mutex<SetPool>,
     tables: Mutex<FxHashMap<(String, Family), Arc<RouteTable>>>,
     own: [Set; 2],
-    classes: OnceLock<Vec<Arc<str>>>,
+    interfaces: OnceLock<Numbered>,
     originals: OnceLock<[Vec<(Dim, Set)>; 2]>,
+}
+
+/// The interfaces of a device by number, and which of them transit traffic
+/// may use when nothing tells which.
+struct Numbered {
+    all: Arc<Interfaces>,
+    feasible: Set,
+    several: Set,
 }
 
 /// The name of an interface that no rule mentions, on devices whose format
@@ -72,6 +81,19 @@ impl<'a> Side<'a> {
         }
     }
 
+    /// The position of the device that a flow asks for: the one of that name,
+    /// else the only one that stands for it.
+    #[must_use]
+    pub fn asked_for(&self, name: &str) -> Option<usize> {
+        let named = self.devices.iter().position(|d| d.device.name == name);
+        named.or_else(|| {
+            let for_it = |d: &DeviceSide<'_>| d.device.stands_for.iter().any(|n| n == name);
+            let mut all = (0..).zip(&self.devices).filter(|(_, d)| for_it(d));
+            let (at, _) = all.next()?;
+            all.next().is_none().then_some(at)
+        })
+    }
+
     /// Where a condition stands on this side. Conditions are shared by both
     /// sides, so the place that one of them carries may be the other side's.
     #[must_use]
@@ -102,7 +124,7 @@ impl<'a> DeviceSide<'a> {
             pool: Mutex::default(),
             tables: Mutex::default(),
             own: [Family::V4, Family::V6].map(|f| Arc::new(own_addresses(device, f))),
-            classes: OnceLock::new(),
+            interfaces: OnceLock::new(),
             originals: OnceLock::new(),
         }
     }
@@ -128,6 +150,7 @@ impl<'a> DeviceSide<'a> {
                 self.device,
                 filter,
                 &key.1,
+                self.interfaces(),
                 conditions,
                 &mut pool,
             ))
@@ -145,16 +168,6 @@ impl<'a> DeviceSide<'a> {
             Family::V4 => v4,
             Family::V6 => v6,
         }
-    }
-
-    /// The routing table that packets from `ingress` use.
-    #[must_use]
-    pub fn routes(&self, ingress: Option<&str>, family: Family) -> Arc<RouteTable> {
-        let vrf = ingress
-            .and_then(|name| self.device.interface(name))
-            .map(|i| i.vrf.clone())
-            .unwrap_or_default();
-        self.routes_of(vrf, family)
     }
 
     /// The routing table of a VRF.
@@ -177,55 +190,83 @@ impl<'a> DeviceSide<'a> {
         }
     }
 
-    /// The interfaces that transit traffic may use when nothing tells which:
-    /// all of them, one for each class that no rule tells apart on devices
-    /// whose format does not list them.
+    /// The interfaces by number. Numbers are the same on both sides of a
+    /// comparison.
     #[must_use]
-    pub fn feasible_interfaces(&self) -> &[Arc<str>] {
-        self.classes.get_or_init(|| self.interface_classes())
+    pub fn interfaces(&self) -> &Arc<Interfaces> {
+        &self.numbered().all
     }
 
-    fn interface_classes(&self) -> Vec<Arc<str>> {
-        let usable = |device: &Device| -> Vec<Arc<str>> {
-            device
-                .interfaces
-                .iter()
-                .filter(|i| i.enabled && !i.management_only && i.name != "lo")
-                .map(|i| Arc::from(i.name.as_str()))
-                .collect()
-        };
-        let mut names = usable(self.device);
-        if self.device.interfaces_complete && !names.is_empty() {
-            return names;
-        }
+    /// The interfaces that transit traffic may use when nothing tells which.
+    #[must_use]
+    pub fn feasible_interfaces(&self) -> &Set {
+        &self.numbered().feasible
+    }
+
+    /// The numbers that stand for more than one interface, on devices whose
+    /// format does not list them.
+    #[must_use]
+    pub fn several(&self) -> &Set {
+        &self.numbered().several
+    }
+
+    fn numbered(&self) -> &Numbered {
+        self.interfaces.get_or_init(|| self.number())
+    }
+
+    fn number(&self) -> Numbered {
         let devices: Vec<&Device> = [self.device].into_iter().chain(self.peer).collect();
-        for name in devices.iter().flat_map(|d| usable(d)) {
-            if !names.contains(&name) {
-                names.push(name);
+        let carries = |i: &fw_model::Interface| i.enabled && !i.management_only && i.name != "lo";
+        let mut names: Vec<Arc<str>> = Vec::new();
+        for device in &devices {
+            names.extend(device.interfaces.iter().map(|i| Arc::from(i.name.as_str())));
+            names.extend(device.routes.iter().filter_map(|r| match &r.next {
+                NextHop::Interface(name, _) => Some(Arc::from(name.as_str())),
+                _ => None,
+            }));
+        }
+        let listed =
+            |device: &Device| device.interfaces_complete && device.interfaces.iter().any(carries);
+        let mut stand_ins: Vec<Arc<str>> = Vec::new();
+        if !devices.iter().all(|d| listed(d)) {
+            let mut sets: Vec<&InterfaceSet> = Vec::new();
+            for rule in devices
+                .iter()
+                .flat_map(|d| &d.filters)
+                .flat_map(|f| &f.rules)
+            {
+                collect(&rule.match_expr, &mut sets);
             }
+            // One interface for each prefix that rules ask for (`br-*`), and
+            // one for all that no rule mentions.
+            stand_ins.extend(
+                sets.iter()
+                    .flat_map(|s| &s.prefixes)
+                    .map(|prefix| format!("{prefix}*").into()),
+            );
+            stand_ins.push(OTHER_INTERFACE.into());
         }
-        // The same order on both sides, so that both take the same one of a
-        // class to stand for it.
-        names.sort();
-        names.push(OTHER_INTERFACE.into());
-        if devices
-            .iter()
-            .flat_map(|d| &d.interfaces)
-            .any(|i| !i.addresses.is_empty())
-        {
-            return names;
+        names.extend(stand_ins.iter().cloned());
+        let all = Interfaces::new(&self.device.name, names);
+        // Where a format does not list interfaces, the other side's are as
+        // good as this one's.
+        let sources: &[&Device] = if listed(self.device) {
+            devices.get(..1).unwrap_or(&devices)
+        } else {
+            &devices
+        };
+        let feasible = all.numbers(|name| {
+            sources
+                .iter()
+                .any(|d| d.interface(name).is_some_and(carries))
+                || (!listed(self.device) && stand_ins.iter().any(|s| **s == *name))
+        });
+        let several = all.numbers(|name| stand_ins.iter().any(|s| **s == *name));
+        Numbered {
+            all: Arc::new(all),
+            feasible: Arc::new(feasible),
+            several: Arc::new(several),
         }
-        let mut sets: Vec<&InterfaceSet> = Vec::new();
-        for rule in devices
-            .iter()
-            .flat_map(|d| &d.filters)
-            .flat_map(|f| &f.rules)
-        {
-            collect(&rule.match_expr, &mut sets);
-        }
-        let mut seen: FxHashSet<Vec<bool>> = FxHashSet::default();
-        names.retain(|name| seen.insert(sets.iter().map(|s| s.contains(name)).collect()));
-        names
     }
 
     /// The interfaces that `name` stands for: an interface, a hardware name,

@@ -1,8 +1,8 @@
 //! A rule list, compiled for one context.
 
-use super::condition::{Clause, ConditionTable};
+use super::condition::{Clause, ConditionTable, Interfaces};
 use super::index::RangeIndex;
-use super::product::{DIMS, Product, Set};
+use super::product::{DIMS, INTERFACE_MAX, Product, REGION_SETS, Region, Set};
 use super::term::{MarkTest, Reading, SetPool, Translator};
 use fw_model::match_expr::CivilMinute;
 use fw_model::packet::ConnectionState;
@@ -10,16 +10,27 @@ use fw_model::{Device, Dimension, Family, Filter, IntervalSet, MatchExpr};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// Everything that a rule's condition may ask for besides the four
-/// dimensions and the marks.
+/// By which interface packets come in, or leave.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Via {
+    /// By none: the device itself sends or receives them.
+    Itself,
+    /// By this one.
+    Interface(Arc<str>),
+    /// By one of several: the region says which, by number.
+    Open,
+}
+
+/// Everything that a rule's condition may ask for besides the dimensions of a
+/// region and the marks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Context {
     /// The family of the packets.
     pub family: Family,
     /// The interface by which they came in.
-    pub ingress: Option<Arc<str>>,
+    pub ingress: Via,
     /// The interface by which they leave.
-    pub egress: Option<Arc<str>>,
+    pub egress: Via,
     /// The connection tracker's state.
     pub state: ConnectionState,
     /// The connection tracker ignores them.
@@ -98,8 +109,8 @@ impl Asks {
     pub fn blank(self, context: &Context) -> Context {
         let mut out = context.clone();
         if !self.interfaces {
-            out.ingress = None;
-            out.egress = None;
+            out.ingress = Via::Itself;
+            out.egress = Via::Itself;
         }
         if !self.state {
             out.state = ConnectionState::New;
@@ -133,7 +144,7 @@ impl Asks {
 #[derive(Clone, Debug)]
 pub struct CompiledTerm {
     /// Ids into [`Compiled::sets`], one a dimension.
-    pub sets: [u32; 4],
+    pub sets: [u32; REGION_SETS],
     /// The rule it belongs to, by position.
     pub rule: u32,
     /// Conditions that must hold too.
@@ -147,7 +158,7 @@ pub struct Compiled {
     /// The terms.
     pub terms: Vec<CompiledTerm>,
     /// The distinct sets of each dimension.
-    pub sets: [Vec<Set>; 4],
+    pub sets: [Vec<Set>; REGION_SETS],
     addresses: [AddressIndex; 2],
 }
 
@@ -170,23 +181,27 @@ impl Compiled {
         device: &Device,
         filter: &Filter,
         context: &Context,
+        interfaces: &Interfaces,
         conditions: &ConditionTable,
         pool: &mut SetPool,
     ) -> Self {
-        let full = DIMS.map(|d| pool.share(IntervalSet::range(0, d.max(context.family))));
-        let mut sets: [Vec<Set>; 4] = Default::default();
-        let mut ids: [FxHashMap<usize, u32>; 4] = Default::default();
+        let [a, b, c, d] = DIMS.map(|d| d.max(context.family));
+        let full = [a, b, c, d, INTERFACE_MAX, INTERFACE_MAX]
+            .map(|max| pool.share(IntervalSet::range(0, max)));
+        let mut sets: [Vec<Set>; REGION_SETS] = Default::default();
+        let mut ids: [FxHashMap<usize, u32>; REGION_SETS] = Default::default();
         let mut terms = Vec::with_capacity(filter.rules.len());
         let mut translator = Translator {
             device,
             context,
+            interfaces,
             conditions,
             pool,
             reading: Reading::Exact,
         };
         for (rule, number) in filter.rules.iter().zip(0u32..) {
             for term in translator.terms(&rule.match_expr) {
-                let mut of = [0u32; 4];
+                let mut of = [0u32; REGION_SETS];
                 for ((((slot, set), all), ids), sets) in of
                     .iter_mut()
                     .zip(&term.sets)
@@ -251,7 +266,7 @@ impl Compiled {
 
     /// The terms that meet `region`, in order.
     #[must_use]
-    pub fn candidates(&self, region: &Product) -> Vec<u32> {
+    pub fn candidates(&self, region: &Region) -> Vec<u32> {
         if self.terms.len() <= SCAN {
             return self
                 .terms
@@ -259,14 +274,14 @@ impl Compiled {
                 .zip(0u32..)
                 .filter(|(term, _)| {
                     self.term_sets(term)
-                        .zip(&region.sets)
+                        .zip(region.sets())
                         .all(|(mine, theirs)| mine.meets(theirs))
                 })
                 .map(|(_, at)| at)
                 .collect();
         }
         let [by_source, by_destination] = &self.addresses;
-        let [source, destination, service, source_port] = &region.sets;
+        let [source, destination, service, source_port, ingress, egress] = region.sets();
         let sources = by_source.hits(source);
         let destinations = by_destination.hits(destination);
         let from_source = by_source.count(&sources) <= by_destination.count(&destinations);
@@ -275,7 +290,14 @@ impl Compiled {
         } else {
             (by_destination, &destinations, &sources)
         };
-        let [source_sets, destination_sets, service_sets, port_sets] = &self.sets;
+        let [
+            source_sets,
+            destination_sets,
+            service_sets,
+            port_sets,
+            in_sets,
+            out_sets,
+        ] = &self.sets;
         let other_sets = if from_source {
             destination_sets
         } else {
@@ -289,17 +311,20 @@ impl Compiled {
         }
         let mut services = Memo::new(service_sets, service);
         let mut ports = Memo::new(port_sets, source_port);
+        let mut ways = (Memo::new(in_sets, ingress), Memo::new(out_sets, egress));
         let mut out = Vec::new();
         for &set in hits {
             for &at in index.of(set) {
                 let Some(term) = self.terms.get(at as usize) else {
                     continue;
                 };
-                let [a, b, c, d] = term.sets;
+                let [a, b, c, d, e, f] = term.sets;
                 let other = if from_source { b } else { a };
                 if other_hit.get(other as usize) == Some(&true)
                     && services.meets(c)
                     && ports.meets(d)
+                    && ways.0.meets(e)
+                    && ways.1.meets(f)
                 {
                     out.push(at);
                 }

@@ -4,9 +4,9 @@
 //! at every place, so what does not depend on it is decided exactly.
 
 use super::product::Set;
-use fw_model::Condition;
+use fw_model::{Condition, ConditionKind, IntervalSet};
 use rustc_hash::FxHashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A condition (`variable << 1`) or its opposite (`| 1`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -45,11 +45,10 @@ pub struct ConditionTable {
 struct Inner {
     by_key: FxHashMap<String, u32>,
     conditions: Vec<Arc<Condition>>,
-    /// Of conditions that are a device's choice: whose, and among what.
+    /// Of conditions that say that a choice falls into a set: the name of the
+    /// choice, and the set.
     choices: FxHashMap<u32, (Arc<str>, Set)>,
-    /// Of conditions that are a way through a device: which end of which
-    /// device, and the interface.
-    ways: FxHashMap<u32, (End, String, Arc<str>)>,
+    by_choice: FxHashMap<(Arc<str>, Set), Literal>,
 }
 
 /// An end of the way through a device.
@@ -61,11 +60,120 @@ pub enum End {
     Egress,
 }
 
+impl End {
+    /// Where the end stands among the ways of a region.
+    #[must_use]
+    pub const fn position(self) -> usize {
+        match self {
+            Self::Ingress => 0,
+            Self::Egress => 1,
+        }
+    }
+}
+
+/// The interfaces of a device by number: a name's number is its position, the
+/// same on both sides of a comparison.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Interfaces {
+    device: String,
+    names: Vec<Arc<str>>,
+    choices: [Arc<str>; 2],
+}
+
+impl Interfaces {
+    /// The interfaces of `device`: the names of either side, in any order.
+    #[must_use]
+    pub fn new(device: &str, mut names: Vec<Arc<str>>) -> Self {
+        names.sort();
+        names.dedup();
+        Self {
+            device: device.to_owned(),
+            names,
+            choices: [
+                format!("ingress of {device}").into(),
+                format!("egress of {device}").into(),
+            ],
+        }
+    }
+
+    /// The number of a name.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u128> {
+        self.names
+            .iter()
+            .position(|n| **n == *name)
+            .map(|n| n as u128)
+    }
+
+    /// The numbers of the names that `wanted` takes.
+    #[must_use]
+    pub fn numbers(&self, wanted: impl Fn(&str) -> bool) -> IntervalSet {
+        (0u128..)
+            .zip(&self.names)
+            .filter(|(_, name)| wanted(name))
+            .map(|(number, _)| (number, number))
+            .collect()
+    }
+
+    /// The names of numbers.
+    pub fn members<'s>(&'s self, numbers: &'s IntervalSet) -> impl Iterator<Item = &'s Arc<str>> {
+        (0u128..)
+            .zip(&self.names)
+            .filter(|(number, _)| numbers.contains(*number))
+            .map(|(_, name)| name)
+    }
+
+    /// Some interfaces in words: all of a few, else the first ones and how
+    /// many others.
+    #[must_use]
+    pub fn words(&self, numbers: &IntervalSet) -> String {
+        const SHOWN: usize = 3;
+        let names: Vec<&str> = self.members(numbers).map(|n| &**n).collect();
+        match names.as_slice() {
+            [] => "no interface".into(),
+            _ if names.len() == self.names.len() && names.len() > SHOWN => "any interface".into(),
+            [only] => (*only).to_owned(),
+            [first @ .., last] if names.len() <= SHOWN => {
+                format!("{} or {last}", first.join(", "))
+            }
+            _ => {
+                let shown = names.get(..SHOWN).unwrap_or(&names).join(", ");
+                format!("{shown} or {} others", names.len() - SHOWN)
+            }
+        }
+    }
+}
+
+/// Something that a device chooses, or that the snapshot leaves open, and that
+/// is the same wherever it is asked for.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// An address or a port of a pool, by the name of the translation.
+    Value(Arc<str>),
+    /// The interface by which packets come in or leave, by number.
+    Way(End, Arc<Interfaces>),
+}
+
+impl Choice {
+    fn name(&self) -> &Arc<str> {
+        match self {
+            Self::Value(name) => name,
+            Self::Way(end, of) => {
+                let [ingress, egress] = &of.choices;
+                match end {
+                    End::Ingress => ingress,
+                    End::Egress => egress,
+                }
+            }
+        }
+    }
+}
+
 impl ConditionTable {
     /// The literal that says that `condition` holds.
     #[must_use]
     pub fn literal(&self, condition: &Arc<Condition>) -> Literal {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.lock();
         if let Some(&variable) = inner.by_key.get(&condition.key) {
             return Literal(variable << 1);
         }
@@ -75,83 +183,83 @@ impl ConditionTable {
         Literal(variable << 1)
     }
 
-    /// The literal that says that the choice `name` falls into `set`.
+    /// The literal that says that a choice falls into `set`.
     #[must_use]
-    pub fn choice(&self, name: &Arc<str>, set: &Set) -> Literal {
-        let literal = self.literal(&Arc::new(Condition {
-            key: format!("choice of {name}: {:?}", set.ranges()),
-            kind: fw_model::ConditionKind::Environment,
-            text: format!("which address or port {name} chooses"),
-            span: None,
-        }));
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner
-            .choices
-            .entry(literal.variable())
-            .or_insert_with(|| (Arc::clone(name), Arc::clone(set)));
-        literal
-    }
-
-    /// The literal that says that packets use this interface at this end.
-    #[must_use]
-    pub fn way(&self, end: End, device: &str, interface: &Arc<str>) -> Literal {
-        let text = match end {
-            End::Ingress => format!("these packets enter {device} by {interface}"),
-            End::Egress => format!("{device} sends these packets out of {interface}"),
+    pub fn choice(&self, choice: &Choice, set: &Set) -> Literal {
+        let name = choice.name();
+        let place = (Arc::clone(name), Arc::clone(set));
+        if let Some(&known) = self.lock().by_choice.get(&place) {
+            return known;
+        }
+        let (key, kind, text) = match choice {
+            Choice::Value(name) => (
+                format!("choice of {name}: {:?}", set.ranges()),
+                ConditionKind::Environment,
+                format!("which address or port {name} chooses"),
+            ),
+            Choice::Way(end, of) => {
+                let words = of.words(set);
+                let text = match end {
+                    End::Ingress => format!("these packets enter {} by {words}", of.device),
+                    End::Egress => format!("{} sends these packets out of {words}", of.device),
+                };
+                let names: Vec<&str> = of.members(set).map(|n| &**n).collect();
+                let key = format!("{name}: {}", names.join(" "));
+                (key, ConditionKind::Path, text)
+            }
         };
         let literal = self.literal(&Arc::new(Condition {
-            key: text.clone(),
-            kind: fw_model::ConditionKind::Path,
+            key,
+            kind,
             text,
             span: None,
         }));
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner
-            .ways
-            .entry(literal.variable())
-            .or_insert_with(|| (end, device.to_owned(), Arc::clone(interface)));
+        let mut inner = self.lock();
+        inner.choices.insert(literal.variable(), place.clone());
+        inner.by_choice.insert(place, literal);
         literal
     }
 
-    /// The interface that is assumed already at this end.
-    #[must_use]
-    pub fn way_taken(&self, end: End, device: &str, assumed: &Assumed) -> Option<Arc<str>> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.ways.is_empty() {
-            return None;
-        }
-        assumed
-            .yes
-            .iter()
-            .filter(|l| l.holds())
-            .filter_map(|l| inner.ways.get(&l.variable()))
-            .find(|(e, d, _)| *e == end && d == device)
-            .map(|(_, _, interface)| Arc::clone(interface))
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is assumed already of the choice `name`: a part of `set`.
+    /// What is assumed already of a choice: a part of `set`, and the literal
+    /// that says so.
     #[must_use]
-    pub fn chosen(&self, name: &str, set: &Set, assumed: &Assumed) -> Set {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut out = Arc::clone(set);
+    pub fn chosen(&self, choice: &Choice, set: &Set, assumed: &Assumed) -> (Set, Option<Literal>) {
+        let mut out = (Arc::clone(set), None);
+        if assumed.yes.is_empty() {
+            return out;
+        }
+        let inner = self.lock();
         if inner.choices.is_empty() {
             return out;
         }
+        let name = choice.name();
         for literal in assumed.yes.iter().filter(|l| l.holds()) {
             if let Some((whose, part)) = inner.choices.get(&literal.variable())
-                && **whose == *name
-                && let Some(both) = super::product::intersect(&out, part)
+                && whose == name
+                && let Some(both) = super::product::intersect(&out.0, part)
             {
-                out = both;
+                out = (both, Some(*literal));
             }
         }
         out
     }
 
+    /// The name of the choice that a variable is about, and the set that it
+    /// says the choice falls into.
+    #[must_use]
+    pub fn choice_of(&self, variable: u32) -> Option<(Arc<str>, Set)> {
+        let inner = self.lock();
+        inner.choices.get(&variable).cloned()
+    }
+
     /// The condition of a variable.
     #[must_use]
     pub fn condition(&self, variable: u32) -> Option<Arc<Condition>> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.lock();
         inner.conditions.get(variable as usize).cloned()
     }
 }
@@ -211,6 +319,15 @@ impl Assumed {
         out
     }
 
+    /// These assumptions without a literal.
+    #[must_use]
+    pub fn without(mut self, literal: Literal) -> Self {
+        if let Ok(at) = self.yes.binary_search(&literal) {
+            self.yes.remove(at);
+        }
+        self
+    }
+
     /// These assumptions, and that `clause` does not hold.
     #[must_use]
     pub fn and_not(&self, clause: &[Literal]) -> Self {
@@ -252,6 +369,11 @@ impl Assumed {
             .iter()
             .chain(self.no.iter().flatten())
             .map(|l| l.variable())
+    }
+
+    /// The variables that are assumed to be true or false.
+    pub fn values(&self) -> impl Iterator<Item = (u32, bool)> + '_ {
+        self.yes.iter().map(|l| (l.variable(), l.holds()))
     }
 
     /// True if the assumptions are true when exactly the conditions hold that

@@ -4,7 +4,7 @@
 use super::compile::Compiled;
 use super::condition::{Assumed, ConditionTable, Known, Literal};
 use super::local::{Bits, Universe};
-use super::product::{Product, Set};
+use super::product::{REGION_SETS, Region, Set};
 use super::term::MarkTest;
 use fw_model::evaluate::JUMP_DEPTH;
 use fw_model::match_expr::MarkRegister;
@@ -63,8 +63,8 @@ pub struct Marks {
 /// One piece of a region and what decides it.
 #[derive(Clone, Debug)]
 pub struct Decided {
-    /// The packets.
-    pub product: Product,
+    /// The packets and their ways.
+    pub region: Region,
     /// What becomes of them.
     pub fate: Fate,
     /// On this branch of undecidable conditions.
@@ -96,8 +96,8 @@ impl Budget {
 
 /// Where a region starts into a filter.
 pub struct Start<'a> {
-    /// The packets.
-    pub region: &'a Product,
+    /// The packets and their ways.
+    pub region: &'a Region,
     /// The filter they meet.
     pub filter: FilterId,
     /// What is assumed already.
@@ -107,7 +107,7 @@ pub struct Start<'a> {
 }
 
 struct Candidate {
-    rows: [u32; 4],
+    rows: [u32; REGION_SETS],
     rule: u32,
     clause: Vec<Literal>,
     marks: Vec<MarkTest>,
@@ -168,7 +168,7 @@ pub fn decompose(
         Some(run) => run,
         None => {
             return vec![Decided {
-                product: start.region.clone(),
+                region: start.region.clone(),
                 fate: Fate::Permit,
                 assumed: start.assumed.clone(),
                 trail: Vec::new(),
@@ -204,8 +204,8 @@ fn gather<'a>(
     conditions: &'a ConditionTable,
     start: &Start<'_>,
 ) -> Option<Run<'a>> {
-    let mut sets: [Vec<Set>; 4] = Default::default();
-    let mut ids: [FxHashMap<usize, u32>; 4] = Default::default();
+    let mut sets: [Vec<Set>; REGION_SETS] = Default::default();
+    let mut ids: [FxHashMap<usize, u32>; REGION_SETS] = Default::default();
     let mut candidates = Vec::new();
     let mut slots: Vec<Slot<'a>> = Vec::new();
     let mut slot_of = FxHashMap::default();
@@ -222,7 +222,7 @@ fn gather<'a>(
             let Some(term) = terms.terms.get(at as usize) else {
                 continue;
             };
-            let mut rows = [0u32; 4];
+            let mut rows = [0u32; REGION_SETS];
             for ((((row, set), all), ids), sets) in rows
                 .iter_mut()
                 .zip(term.sets)
@@ -520,7 +520,7 @@ impl Run<'_> {
         }
         trail.reverse();
         self.out.push(Decided {
-            product: self.universe.product(&item.bits),
+            region: self.universe.region(&item.bits),
             fate,
             assumed: item.assumed,
             trail,

@@ -2,26 +2,26 @@
 //! candidate set tells apart are one class, and a set is a bit row of classes.
 //!
 //! INVARIANT: every row of a dimension has [`Universe::words`] words of it, and
-//! a piece is the rows of the four dimensions one behind the other, so that
+//! a piece is the rows of all dimensions one behind the other, so that
 //! indices computed from `offsets` are in bounds.
 #![allow(clippy::indexing_slicing, clippy::needless_range_loop)]
 
-use super::product::{Product, Set};
+use super::product::{Product, REGION_SETS, Region, Set};
 use fw_model::IntervalSet;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// The classes of the four dimensions and the rows of all candidate sets.
+/// The classes of all dimensions and the rows of all candidate sets.
 pub struct Universe {
-    region: Product,
+    region: [Set; REGION_SETS],
     /// Ranges of each class, a dimension.
-    classes: [Vec<Vec<(u128, u128)>>; 4],
+    classes: [Vec<Vec<(u128, u128)>>; REGION_SETS],
     /// Bit rows, one behind the other, a dimension.
-    rows: [Vec<u64>; 4],
+    rows: [Vec<u64>; REGION_SETS],
     /// Words of a row, a dimension.
-    words: [usize; 4],
+    words: [usize; REGION_SETS],
     /// Where a dimension's words start in a piece, and the length of a piece.
-    offsets: [usize; 5],
+    offsets: [usize; REGION_SETS + 1],
 }
 
 /// A set of packets within a universe: a product of class sets.
@@ -45,15 +45,15 @@ const fn signature(id: usize) -> u128 {
 impl Universe {
     /// Builds the universe of `region` for the given sets of each dimension.
     #[must_use]
-    pub fn new(region: &Product, sets: &[Vec<Set>; 4]) -> Self {
+    pub fn new(region: &Region, sets: &[Vec<Set>; REGION_SETS]) -> Self {
         let mut out = Self {
-            region: region.clone(),
+            region: region.sets().map(Arc::clone),
             classes: Default::default(),
             rows: Default::default(),
-            words: [0; 4],
-            offsets: [0; 5],
+            words: [0; REGION_SETS],
+            offsets: [0; REGION_SETS + 1],
         };
-        for dim in 0..4 {
+        for dim in 0..REGION_SETS {
             out.dimension(dim, &sets[dim]);
             out.offsets[dim + 1] = out.offsets[dim] + out.words[dim];
         }
@@ -61,7 +61,7 @@ impl Universe {
     }
 
     fn dimension(&mut self, dim: usize, sets: &[Set]) {
-        let within = Arc::clone(&self.region.sets[dim]);
+        let within = Arc::clone(&self.region[dim]);
         let clipped: Vec<Option<IntervalSet>> = sets
             .iter()
             .map(|set| (!set.covers(&within)).then(|| set.intersect(&within)))
@@ -139,8 +139,8 @@ impl Universe {
     /// The whole region.
     #[must_use]
     pub fn everything(&self) -> Bits {
-        let mut bits = vec![0u64; self.offsets[4]].into_boxed_slice();
-        for dim in 0..4 {
+        let mut bits = vec![0u64; self.offsets[REGION_SETS]].into_boxed_slice();
+        for dim in 0..REGION_SETS {
             let span = self.offsets[dim]..self.offsets[dim + 1];
             fill(&mut bits[span], self.classes[dim].len());
         }
@@ -152,11 +152,11 @@ impl Universe {
         &self.rows[dim][set as usize * words..(set as usize + 1) * words]
     }
 
-    /// True if the piece shares a packet with the product of four rows.
+    /// True if the piece shares a packet with the product of one row a dimension.
     #[must_use]
-    pub fn meets(&self, piece: &[u64], rows: [u32; 4]) -> bool {
+    pub fn meets(&self, piece: &[u64], rows: [u32; REGION_SETS]) -> bool {
         // Destinations tell most rules apart, so they go first.
-        [1, 0, 2, 3].into_iter().all(|dim| {
+        [1, 0, 2, 4, 5, 3].into_iter().all(|dim| {
             piece[self.offsets[dim]..self.offsets[dim + 1]]
                 .iter()
                 .zip(self.row(dim, rows[dim]))
@@ -164,10 +164,10 @@ impl Universe {
         })
     }
 
-    /// True if the product of four rows holds the whole piece.
+    /// True if the product of one row a dimension holds the whole piece.
     #[must_use]
-    pub fn covers(&self, rows: [u32; 4], piece: &[u64]) -> bool {
-        (0..4).all(|dim| {
+    pub fn covers(&self, rows: [u32; REGION_SETS], piece: &[u64]) -> bool {
+        (0..REGION_SETS).all(|dim| {
             piece[self.offsets[dim]..self.offsets[dim + 1]]
                 .iter()
                 .zip(self.row(dim, rows[dim]))
@@ -175,11 +175,11 @@ impl Universe {
         })
     }
 
-    /// The part of the piece within four rows.
+    /// The part of the piece within one row a dimension.
     #[must_use]
-    pub fn intersect(&self, piece: &[u64], rows: [u32; 4]) -> Bits {
+    pub fn intersect(&self, piece: &[u64], rows: [u32; REGION_SETS]) -> Bits {
         let mut out: Bits = piece.into();
-        for dim in 0..4 {
+        for dim in 0..REGION_SETS {
             let span = self.offsets[dim]..self.offsets[dim + 1];
             for (word, row) in out[span].iter_mut().zip(self.row(dim, rows[dim])) {
                 *word &= row;
@@ -192,7 +192,7 @@ impl Universe {
     /// disjoint pieces.
     pub fn outside(&self, piece: &[u64], inner: &[u64], mut emit: impl FnMut(Bits)) {
         let mut rest: Bits = piece.into();
-        for dim in 0..4 {
+        for dim in 0..REGION_SETS {
             let span = self.offsets[dim]..self.offsets[dim + 1];
             let mut some = 0;
             for at in span.clone() {
@@ -206,29 +206,33 @@ impl Universe {
         }
     }
 
-    /// The piece as a product.
+    /// The piece as packets and ways.
     #[must_use]
-    pub fn product(&self, piece: &[u64]) -> Product {
-        let mut out = self.region.clone();
-        for dim in 0..4 {
-            let words = &piece[self.offsets[dim]..self.offsets[dim + 1]];
-            let classes = &self.classes[dim];
-            let held: usize = words.iter().map(|w| w.count_ones() as usize).sum();
-            if held == classes.len() {
-                continue;
-            }
-            let mut ranges = Vec::new();
-            for (at, &word) in words.iter().enumerate() {
-                let mut left = word;
-                while left != 0 {
-                    let class = at * 64 + left.trailing_zeros() as usize;
-                    ranges.extend_from_slice(&classes[class]);
-                    left &= left - 1;
-                }
-            }
-            out.sets[dim] = Arc::new(IntervalSet::from_ranges(ranges));
+    pub fn region(&self, piece: &[u64]) -> Region {
+        let [a, b, c, d, ingress, egress] = std::array::from_fn(|dim| self.set(dim, piece));
+        Region {
+            packets: Product { sets: [a, b, c, d] },
+            ways: [ingress, egress],
         }
-        out
+    }
+
+    fn set(&self, dim: usize, piece: &[u64]) -> Set {
+        let words = &piece[self.offsets[dim]..self.offsets[dim + 1]];
+        let classes = &self.classes[dim];
+        let held: usize = words.iter().map(|w| w.count_ones() as usize).sum();
+        if held == classes.len() {
+            return Arc::clone(&self.region[dim]);
+        }
+        let mut ranges = Vec::new();
+        for (at, &word) in words.iter().enumerate() {
+            let mut left = word;
+            while left != 0 {
+                let class = at * 64 + left.trailing_zeros() as usize;
+                ranges.extend_from_slice(&classes[class]);
+                left &= left - 1;
+            }
+        }
+        Arc::new(IntervalSet::from_ranges(ranges))
     }
 }
 

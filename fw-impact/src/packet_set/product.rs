@@ -148,6 +148,43 @@ impl Product {
     }
 }
 
+/// Packets within a device, and the interfaces that they may use where that is
+/// open: numbers of [`super::condition::Interfaces`], for the ingress and the
+/// egress. An end that is not open has a set of one number that means nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Region {
+    /// The packets.
+    pub packets: Product,
+    /// The interfaces, in the order of [`super::condition::End`].
+    pub ways: [Set; 2],
+}
+
+/// How many sets a region has: one a dimension of its packets, one an end.
+pub const REGION_SETS: usize = 6;
+
+/// The highest number of an interface.
+pub const INTERFACE_MAX: u128 = u16::MAX as u128;
+
+impl Region {
+    /// The packets, by ways that are not open.
+    #[must_use]
+    pub fn settled(packets: Product) -> Self {
+        let one: Set = Arc::new(IntervalSet::single(0));
+        Self {
+            packets,
+            ways: [Arc::clone(&one), one],
+        }
+    }
+
+    /// All sets: those of the packets in the order of [`DIMS`], then the ways.
+    #[must_use]
+    pub fn sets(&self) -> [&Set; REGION_SETS] {
+        let [a, b, c, d] = &self.packets.sets;
+        let [ingress, egress] = &self.ways;
+        [a, b, c, d, ingress, egress]
+    }
+}
+
 /// Shared members, without copying where one set covers the other.
 #[must_use]
 pub fn intersect(a: &Set, b: &Set) -> Option<Set> {

@@ -1,16 +1,16 @@
 //! Rule conditions as unions of products with conditions.
 
-use super::compile::Context;
-use super::condition::{Clause, ConditionTable};
+use super::compile::{Context, Via};
+use super::condition::{Clause, ConditionTable, End, Interfaces};
 use super::original;
-use super::product::{DIMS, Dim, Set};
+use super::product::{DIMS, Dim, REGION_SETS, Set};
 use fw_model::evaluate::open_condition;
 use fw_model::match_expr::MarkRegister;
 use fw_model::packet::ConnectionState;
 use fw_model::service::TCP;
 use fw_model::{
-    AddressSet, Condition, ConditionKind, Device, Dimension, Family, IntervalSet, MatchExpr,
-    ServiceSet,
+    AddressSet, Condition, ConditionKind, Device, Dimension, Family, InterfaceSet, IntervalSet,
+    MatchExpr, ServiceSet,
 };
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use std::sync::Arc;
 /// not decided.
 const TERM_LIMIT: usize = 1 << 16;
 
-/// A product with conditions; `None` is every value of the dimension.
+/// A region with conditions; `None` is every value of the dimension.
 #[derive(Clone, Debug, Default)]
 pub struct Term {
-    /// One set a dimension.
-    pub sets: [Option<Set>; 4],
+    /// One set a dimension, in the order of [`super::product::Region::sets`].
+    pub sets: [Option<Set>; REGION_SETS],
     /// Conditions that must hold too.
     pub clause: Clause,
     /// Marks that the packet must carry.
@@ -82,6 +82,8 @@ pub struct Translator<'a> {
     pub device: &'a Device,
     /// The packet's context.
     pub context: &'a Context,
+    /// The device's interfaces by number.
+    pub interfaces: &'a Interfaces,
     /// Variables of conditions.
     pub conditions: &'a ConditionTable,
     /// Shared sets.
@@ -134,6 +136,8 @@ impl Translator<'_> {
                     | MatchExpr::Destination(_)
                     | MatchExpr::Service(_)
                     | MatchExpr::Family(_)
+                    | MatchExpr::Ingress(_)
+                    | MatchExpr::Egress(_)
             )
         {
             self.reading = Reading::Generous(true);
@@ -173,6 +177,8 @@ impl Translator<'_> {
             }
             (MatchExpr::Service(set), false) => self.add_service(set, out),
             (MatchExpr::Service(set), true) => self.add_service(&set.complement(), out),
+            (MatchExpr::Ingress(set), _) => self.add_way(End::Ingress, set, negated, out),
+            (MatchExpr::Egress(set), _) => self.add_way(End::Egress, set, negated, out),
             (MatchExpr::TcpFlags { mask, value }, _) => {
                 let tcp = ServiceSet::protocol(TCP);
                 let equal = self.context.tcp_flags & mask == *value;
@@ -254,8 +260,6 @@ impl Translator<'_> {
         let context = self.context;
         match expr {
             MatchExpr::Family(family) => *family == context.family,
-            MatchExpr::Ingress(set) => context.ingress.as_deref().is_some_and(|n| set.contains(n)),
-            MatchExpr::Egress(set) => context.egress.as_deref().is_some_and(|n| set.contains(n)),
             MatchExpr::State(set) => set.contains(if context.untracked {
                 ConnectionState::Untracked
             } else {
@@ -295,6 +299,34 @@ impl Translator<'_> {
             key: format!("translated: {}", condition.key),
             ..(**condition).clone()
         })
+    }
+
+    fn add_way(&mut self, end: End, set: &InterfaceSet, negated: bool, out: &mut Vec<Term>) {
+        let via = match end {
+            End::Ingress => &self.context.ingress,
+            End::Egress => &self.context.egress,
+        };
+        let holds = match via {
+            Via::Itself => false,
+            Via::Interface(name) => set.contains(name),
+            Via::Open => {
+                let members = self
+                    .interfaces
+                    .numbers(|name| set.contains(name) != negated);
+                if !members.is_empty() {
+                    let mut term = Term::default();
+                    let at = DIMS.len() + end.position();
+                    if let Some(slot) = term.sets.get_mut(at) {
+                        *slot = Some(self.pool.share(members));
+                    }
+                    out.push(term);
+                }
+                return;
+            }
+        };
+        if holds != negated {
+            out.push(Term::default());
+        }
     }
 
     fn add_address(&mut self, dim: Dim, set: &Arc<AddressSet>, negated: bool, out: &mut Vec<Term>) {
@@ -364,7 +396,7 @@ impl Translator<'_> {
     }
 }
 
-fn put(sets: &mut [Option<Set>; 4], dim: Dim, set: Set) {
+fn put(sets: &mut [Option<Set>; REGION_SETS], dim: Dim, set: Set) {
     for (slot, d) in sets.iter_mut().zip(DIMS) {
         if d == dim {
             *slot = Some(set);

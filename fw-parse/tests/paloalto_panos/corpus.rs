@@ -35,7 +35,6 @@ fn every_file_is_recognized_and_read() {
     let Some(corpus) = corpus() else { return };
     let mut total = Coverage::default();
     let mut devices = 0;
-    let mut several = 0;
     for path in files(&corpus.join("04_panos")) {
         let text = decode(&std::fs::read(&path).unwrap()).unwrap();
         let found = detect(&text).unwrap_or_else(|e| panic!("{}: {e:?}", name(&path)));
@@ -46,17 +45,17 @@ fn every_file_is_recognized_and_read() {
             fallback_name: "fw",
             files: &files,
         });
-        assert!(!parsed.devices.is_empty(), "{}", name(&path));
-        // Output of a generator's tests: several documents in one file.
-        if parsed
-            .diagnostics
-            .iter()
-            .any(|d| d.code == "unreadable-text")
-        {
-            assert!(source.text.matches("<?xml").count() > 1, "{}", name(&path));
-            several += 1;
-            continue;
-        }
+        // Some files are the output of a generator's tests: a document a device.
+        let documents = source.text.matches("<?xml").count().max(1);
+        assert!(parsed.devices.len() >= documents, "{}", name(&path));
+        assert!(
+            parsed
+                .diagnostics
+                .iter()
+                .all(|d| d.code != "unreadable-text"),
+            "{}",
+            name(&path)
+        );
         devices += parsed.devices.len();
         let coverage = parsed.ledgers[0].coverage();
         if coverage.opaque > 0 {
@@ -69,8 +68,8 @@ fn every_file_is_recognized_and_read() {
         }
         total = total + coverage;
     }
-    println!("{devices} devices, {total:?}, {several} files of several documents");
-    assert!(total.opaque * 1000 < total.lines, "{total:?}");
+    println!("{devices} devices, {total:?}");
+    assert_eq!(total.opaque, 0, "{total:?}");
 }
 
 #[test]
@@ -95,33 +94,76 @@ fn other_formats_are_not_taken_for_it() {
     assert!(looked_at > 0);
 }
 
-/// Pings that were measured on the real device: from the router behind
-/// ethernet1/1 to the one behind ethernet1/3.
+/// One measured connection: where it started, where it went, and whether it
+/// worked.
+struct Measured {
+    source: String,
+    destination: String,
+    application: String,
+    success: bool,
+}
+
+/// Reads the entries of a measurement.
+fn measured(text: &str) -> Vec<Measured> {
+    let mut out: Vec<Measured> = Vec::new();
+    for line in text.lines() {
+        let line = line.trim().trim_start_matches("- ");
+        let Some((key, value)) = line.split_once(": ") else {
+            continue;
+        };
+        if key == "src_hostname" {
+            out.push(Measured {
+                source: value.to_owned(),
+                destination: String::new(),
+                application: String::new(),
+                success: false,
+            });
+        }
+        if let Some(last) = out.last_mut() {
+            match key {
+                "disposition" => last.success = value == "success",
+                "dst_ip" => last.destination = value.to_owned(),
+                "application" => last.application = value.to_owned(),
+                _ => {}
+            }
+        }
+    }
+    out
+}
+
+/// Pings that were measured on the real device, from the routers behind its
+/// interfaces: every entry of every measurement.
 #[test]
 fn measured_reachability() {
     let Some(corpus) = corpus() else { return };
     let mut compared = 0;
-    for number in 1..=10 {
-        let lab = format!("batfish__lab-validation__palo_alto_nat_{number}");
-        let measured = corpus
-            .join("13_batfish_and_oracles")
-            .join(format!("{lab}.measured-reachability.txt"));
-        let measured = std::fs::read_to_string(measured).unwrap();
-        assert!(measured.contains("dst_ip: 10.13.13.2"));
-        let expected = if measured.contains("disposition: success") {
-            "permitted"
-        } else {
-            "denied"
+    for path in files(&corpus.join("13_batfish_and_oracles")) {
+        let file = name(&path);
+        let Some(lab) = file
+            .strip_suffix(".measured-reachability.txt")
+            .filter(|lab| lab.contains("palo_alto"))
+        else {
+            continue;
         };
+        let entries = measured(&std::fs::read_to_string(&path).unwrap());
+        assert!(!entries.is_empty(), "{lab}");
         let config = corpus.join("04_panos").join(format!("{lab}-configs-pa"));
         let device = crate::support::device(&std::fs::read_to_string(config).unwrap());
-        let packet = ping("10.11.11.2", "10.13.13.2");
-        assert_eq!(
-            verdict(&device, packet, "ethernet1/1"),
-            expected,
-            "lab {number}"
-        );
-        compared += 1;
+        for entry in entries {
+            assert_eq!(entry.application, "icmp", "{lab}");
+            // The address and the interface of each host of these labs.
+            let (source, ingress) = match entry.source.as_str() {
+                "h1" => ("10.11.11.2", "ethernet1/1"),
+                "h3" => ("10.13.13.2", "ethernet1/3"),
+                "h5" => ("10.15.15.2", "ethernet1/5"),
+                other => panic!("{lab}: host {other} is not known here"),
+            };
+            let expected = if entry.success { "permitted" } else { "denied" };
+            let packet = ping(source, &entry.destination);
+            assert_eq!(verdict(&device, packet, ingress), expected, "{lab}");
+            compared += 1;
+        }
     }
-    assert_eq!(compared, 10);
+    println!("{compared} measured connections agree");
+    assert!(compared >= 10, "{compared}");
 }

@@ -7,6 +7,9 @@ use fw_model::{Device, Packet};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// 2026-06-01T12:00, the instant at which fixtures are judged.
+const NOW: i64 = 20_605 * 24 * 60 + 12 * 60;
+
 /// Entries `key: value` or `key = "value"`, a new one for each `id`.
 fn entries(text: &str) -> Vec<BTreeMap<String, String>> {
     let mut out: Vec<BTreeMap<String, String>> = Vec::new();
@@ -29,6 +32,7 @@ fn first_packet(flow: &BTreeMap<String, String>) -> Packet {
     let (protocol, port) = flow["service"].split_once('/').unwrap();
     match (protocol, port) {
         ("icmp", "echo-request") => crate::support::ping(&flow["from"], &flow["to"]),
+        ("udp", port) => packet(17, &flow["from"], &flow["to"], port.parse().unwrap()),
         ("tcp", port) => packet(6, &flow["from"], &flow["to"], port.parse().unwrap()),
         other => panic!("{other:?}"),
     }
@@ -38,7 +42,7 @@ fn judge(devices: &[Device], flow: &BTreeMap<String, String>) -> &'static str {
     let wanted = flow.get("device");
     let device = devices
         .iter()
-        .find(|d| wanted.is_none_or(|w| d.name == *w))
+        .find(|d| wanted.is_none_or(|w| d.name == *w || d.stands_for.contains(w)))
         .unwrap();
     let packet = first_packet(flow);
     let ingress = match flow.get("ingress") {
@@ -51,6 +55,7 @@ fn judge(devices: &[Device], flow: &BTreeMap<String, String>) -> &'static str {
     let known = Known {
         application: flow.get("app").map(String::as_str),
         egress: flow.get("egress").map(String::as_str),
+        now: NOW,
         ..Known::default()
     };
     verdict_with(device, packet, &ingress, known)

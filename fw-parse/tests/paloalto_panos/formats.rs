@@ -164,6 +164,86 @@ fn three_formats_one_model() {
     assert!(!plain(&from_set).contains("Span"));
 }
 
+#[test]
+fn one_command_may_give_several_fields() {
+    let apart = format!("{BASE}{SET}");
+    let one_line = "\
+set address 'two words' fqdn www.example.org description \"a b\" tag [ x y ]
+set address web ip-netmask 10.2.2.10 tag x
+set address-group servers static [ web 10.2.2.11 ] description members
+set service S protocol tcp port 8000-8010,9000 description ports
+set service-group SG members [ S service-https ] tag x
+set rulebase nat rules N from untrust to untrust source any destination 203.0.113.10 service any destination-translation translated-address web
+set rulebase security rules \"Rule 1\" from untrust to dmz source [ any \"two words\" ] destination 203.0.113.10 application [ ssl web-browsing ] service SG action allow profile-setting group strict log-end yes
+";
+    let text = format!("{BASE}{one_line}");
+    let parsed = parse(&text);
+    assert_eq!(parsed.ledgers[0].coverage().opaque, 0);
+    // The addresses stand in another order here.
+    let (one, other) = (device(&text), device(&apart));
+    assert_eq!(one.opaque_lines, []);
+    for (a, b) in one.filters.iter().zip(&other.filters) {
+        for (x, y) in a.rules.iter().zip(&b.rules) {
+            assert_eq!((&x.name, &x.match_expr), (&y.name, &y.match_expr));
+            assert_eq!(
+                (&x.action, x.treatments.len()),
+                (&y.action, y.treatments.len())
+            );
+        }
+        assert_eq!(a.rules.len(), b.rules.len());
+    }
+}
+
+#[test]
+fn a_further_field_belongs_to_the_object_around_the_value() {
+    let text = "\
+set device-group DG pre-rulebase security rules A target devices 0011 negate yes
+set device-group DG pre-rulebase security rules A source [ 10.0.0.1 10.0.0.2 ] destination any
+set network virtual-router default routing-table ip static-route x destination 10.9.0.0/16 nexthop ip-address 192.0.2.9 metric 5
+set zone z network layer3 ethernet1/1 enable-user-identification yes
+set rulebase nat rules N destination-translation translated-address 10.1.1.1 translated-port 8443 nat-type ipv4
+set schedule S schedule-type recurring weekly monday 08:00-17:00 tuesday [ 08:00-12:00 13:00-17:00 ]
+";
+    let apart = "\
+set device-group DG pre-rulebase security rules A target devices 0011
+set device-group DG pre-rulebase security rules A target negate yes
+set device-group DG pre-rulebase security rules A source [ 10.0.0.1 10.0.0.2 ]
+set device-group DG pre-rulebase security rules A destination any
+set network virtual-router default routing-table ip static-route x destination 10.9.0.0/16
+set network virtual-router default routing-table ip static-route x nexthop ip-address 192.0.2.9
+set network virtual-router default routing-table ip static-route x metric 5
+set zone z network layer3 ethernet1/1
+set zone z enable-user-identification yes
+set rulebase nat rules N destination-translation translated-address 10.1.1.1
+set rulebase nat rules N destination-translation translated-port 8443
+set rulebase nat rules N nat-type ipv4
+set schedule S schedule-type recurring weekly monday 08:00-17:00
+set schedule S schedule-type recurring weekly tuesday [ 08:00-12:00 13:00-17:00 ]
+";
+    let (one, other) = (parse(text), parse(apart));
+    assert_eq!(one.devices.len(), other.devices.len());
+    for (a, b) in one.devices.iter().zip(&other.devices) {
+        similar(&plain(a), &plain(b));
+    }
+}
+
+#[test]
+fn what_stands_behind_a_value_and_is_no_field_is_not_dropped() {
+    for line in [
+        "set rulebase security rules A from trust frobnicate yes",
+        "set rulebase security rules A from [ trust dmz ] frobnicate yes",
+        "set rulebase dos rules D source 10.0.0.1 to zone dmz",
+    ] {
+        let device = device(&format!("{BASE}{line}\n"));
+        assert_eq!(device.opaque_lines.len(), 1, "{line}");
+    }
+    let nested = XML.replace(
+        "<from><member>untrust</member></from>",
+        "<from><member>untrust<warp>yes</warp></member></from>",
+    );
+    assert!(!device(&nested).opaque_lines.is_empty());
+}
+
 fn similar(a: &str, b: &str) {
     for (number, (x, y)) in a.lines().zip(b.lines()).enumerate() {
         assert_eq!(x, y, "line {number} of the model");

@@ -26,7 +26,7 @@ fn group(text: &str, name: &str) -> Device {
     parsed
         .devices
         .into_iter()
-        .find(|d| d.name == name)
+        .find(|d| d.name == name || d.stands_for.iter().any(|n| n == name))
         .unwrap_or_else(|| panic!("{name} is not in {names:?}"))
 }
 
@@ -115,6 +115,19 @@ fn a_target_decides_for_each_device() {
         assert_eq!(between(&group(&text, "pano/Leaf/0011"), packet), one);
         assert_eq!(between(&group(&text, "pano/Leaf/0022"), packet), two);
     }
+    // Devices that are configured alike are one, under the name of the group.
+    let names: Vec<String> = parse(&rule("no"))
+        .devices
+        .iter()
+        .map(|d| format!("{} for {}", d.name, d.stands_for.join(" ")))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "pano/Leaf for pano/Leaf/0011 0011",
+            "pano/Leaf/0022 for pano/Leaf/0022 0022"
+        ]
+    );
     // Without devices, a target is for every device.
     let fields = ["from a", "to b", "action allow", "target negate no"];
     let every = group(&format!("{TWO}{}", dg(list, "R", &fields)), "pano/Leaf");

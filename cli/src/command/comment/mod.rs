@@ -128,7 +128,12 @@ fn body(arguments: &Comment, page: Page<'_>, marker: &str) -> Result<(String, bo
 /// The comment where the check could not be carried out: never a green one.
 fn failure(marker: &str, said: &str) -> String {
     const SHOWN: usize = 20_000;
-    let text: String = said.trim().chars().take(SHOWN).collect();
+    let all = said.trim();
+    let mut text: String = all.chars().take(SHOWN).collect();
+    let cut = all.chars().count().saturating_sub(SHOWN);
+    if cut > 0 {
+        text.push_str(&format!("\n... and {cut} more characters in the log"));
+    }
     let text = if text.is_empty() {
         "there is no message".to_owned()
     } else {

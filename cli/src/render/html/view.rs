@@ -8,14 +8,16 @@ use super::picture;
 use askama::Template;
 use fw_impact::ImpactReport;
 use fw_impact::report::{
-    Certainty, Decision, EditKind, Exposure, FlowReport, Impact, LineCoverage, Region, Side,
-    Verdict,
+    Certainty, Decision, EditKind, Exposure, FlowReport, Impact, LineCoverage, Reason, Region,
+    Side, Verdict,
 };
 
 /// Regions, openings, remarks that are listed; the rest is counted.
 const REGIONS: usize = 50;
 const EXPOSURES: usize = 500;
 const REMARKS: usize = 500;
+/// Openings that are to be seen at once.
+const UNFOLDED: usize = 10;
 /// Flows that are shown with all there is to say about them.
 const DETAILED: usize = 1000;
 
@@ -65,7 +67,8 @@ struct Details {
     changes: Vec<String>,
     edits: Vec<Edit>,
     more_edits: usize,
-    reasons: Vec<Line>,
+    reasons: Vec<Why>,
+    help: Vec<String>,
     regions: Vec<(&'static str, Vec<String>, usize)>,
     rules: Vec<(&'static str, Vec<Line>)>,
     examples: Vec<(String, &'static str)>,
@@ -87,8 +90,20 @@ struct Line {
     text: String,
 }
 
+/// What is not understood, with the line around it.
+struct Why {
+    label: String,
+    at: String,
+    before: String,
+    meant: String,
+    after: String,
+}
+
 struct Openings {
+    all: usize,
     rows: Vec<Opening>,
+    /// Those behind the first, which are folded away.
+    folded: Vec<Opening>,
     more: usize,
 }
 
@@ -181,8 +196,8 @@ impl<'a> ImpactPage<'a> {
             ],
             flows,
             not_detailed,
-            opened: openings(&report.exposure),
-            closed: openings(&report.closed),
+            opened: openings(&report.exposure, UNFOLDED),
+            closed: openings(&report.closed, 0),
             findings: report
                 .findings
                 .iter()
@@ -295,15 +310,8 @@ fn details(flow: &FlowReport) -> Details {
             .collect(),
         edits: edits(flow),
         more_edits: flow.caused_by.len().saturating_sub(REGIONS),
-        reasons: flow
-            .reasons
-            .iter()
-            .map(|r| Line {
-                label: r.text.clone(),
-                at: place(r.file.as_deref(), r.line),
-                text: r.line_text.clone().unwrap_or_default(),
-            })
-            .collect(),
+        reasons: flow.reasons.iter().map(why).collect(),
+        help: words::help(&flow.reasons),
         regions: [
             regions("lost", &flow.lost),
             regions("gained", &flow.gained),
@@ -326,6 +334,31 @@ fn details(flow: &FlowReport) -> Details {
             .iter()
             .map(|a| format!("{}: {}", a.code, a.text))
             .collect(),
+    }
+}
+
+fn why(reason: &Reason) -> Why {
+    let line = reason.line_text.as_deref().unwrap_or_default();
+    let all = (0, line.len());
+    let (start, end) = match (reason.start, reason.end) {
+        (Some(start), Some(end)) if start < end => (start as usize, end as usize),
+        _ => all,
+    };
+    let part = |from: usize, to: usize| line.get(from..to).map(str::to_owned);
+    // To mark a whole line says nothing.
+    let parts = if line.get(start..end).map(str::trim) == Some(line.trim()) {
+        None
+    } else {
+        part(0, start).zip(part(start, end)).zip(part(end, all.1))
+    };
+    let ((before, meant), after) =
+        parts.unwrap_or_else(|| ((line.to_owned(), String::new()), String::new()));
+    Why {
+        label: words::reason(reason),
+        at: place(reason.file.as_deref(), reason.line),
+        before,
+        meant,
+        after,
     }
 }
 
@@ -380,32 +413,36 @@ fn edits(flow: &FlowReport) -> Vec<Edit> {
     out
 }
 
-fn openings(list: &[Exposure]) -> Openings {
+fn openings(list: &[Exposure], shown: usize) -> Openings {
+    let mut rows: Vec<Opening> = list
+        .iter()
+        .take(EXPOSURES)
+        .map(|e| {
+            let by = e.decided_by.after.first();
+            Opening {
+                region: packets(&e.region),
+                device: e.device.clone(),
+                path: e.path.clone().unwrap_or_default(),
+                possible: e.certainty == Certainty::Possible,
+                by: by.map_or_else(String::new, |d| {
+                    format!("{} by {}", d.action, words::rule(d))
+                }),
+                at: by.map_or_else(String::new, |d| {
+                    if d.line.is_some() {
+                        place(d.file.as_deref(), d.line)
+                    } else {
+                        String::new()
+                    }
+                }),
+                text: by.and_then(|d| d.text.clone()).unwrap_or_default(),
+            }
+        })
+        .collect();
+    let folded = rows.split_off(rows.len().min(shown));
     Openings {
-        rows: list
-            .iter()
-            .take(EXPOSURES)
-            .map(|e| {
-                let by = e.decided_by.after.first();
-                Opening {
-                    region: packets(&e.region),
-                    device: e.device.clone(),
-                    path: e.path.clone().unwrap_or_default(),
-                    possible: e.certainty == Certainty::Possible,
-                    by: by.map_or_else(String::new, |d| {
-                        format!("{} by {}", d.action, words::rule(d))
-                    }),
-                    at: by.map_or_else(String::new, |d| {
-                        if d.line.is_some() {
-                            place(d.file.as_deref(), d.line)
-                        } else {
-                            String::new()
-                        }
-                    }),
-                    text: by.and_then(|d| d.text.clone()).unwrap_or_default(),
-                }
-            })
-            .collect(),
+        all: list.len(),
+        rows,
+        folded,
         more: list.len().saturating_sub(EXPOSURES),
     }
 }

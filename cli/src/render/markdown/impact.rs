@@ -18,6 +18,8 @@ pub const LIMIT: usize = 65_536;
 const RESERVED: usize = 2_000;
 /// The table may not fill the whole comment.
 const TABLE_SHARE: usize = 2;
+/// What is left of the details of flows for what is opened.
+const OPENINGS_SHARE: usize = 4;
 /// Lines of configurations are cut here.
 const TEXT: usize = 300;
 /// Regions, edits and rules that a flow tells.
@@ -37,15 +39,25 @@ pub fn comment(
     if let Some(marker) = marker {
         paper.add(&format!("{marker}\n"));
     }
-    title(&mut paper, report);
+    title(&mut paper, page, report);
     let told = worst_first(report);
     let mut cut: Vec<String> = Vec::new();
     if !page.quiet {
         table(&mut paper, page, &told, &mut cut);
+        // Before the details: that a change edits what it is judged by must
+        // not be cut.
+        findings(&mut paper, page, report, &mut cut);
+        let kept = if report.exposure.is_empty() {
+            0
+        } else {
+            paper.left() / OPENINGS_SHARE
+        };
         let mut missing = 0;
         for flow in &told {
+            let text = details(page, flow);
+            let fits = paper.left().saturating_sub(text.chars().count()) >= kept;
             // After one that does not fit, a smaller one would be out of turn.
-            if missing > 0 || !paper.add(&details(page, flow)) {
+            if missing > 0 || !fits || !paper.add(&text) {
                 missing += 1;
             }
         }
@@ -66,14 +78,13 @@ pub fn comment(
             &report.closed,
             &mut cut,
         );
-        findings(&mut paper, page, report, &mut cut);
         unchanged(&mut paper, report);
         remarks(&mut paper, page, report, &mut cut);
     }
     paper.finish(&footer(report, page, &cut))
 }
 
-fn title(paper: &mut Paper, report: &ImpactReport) {
+fn title(paper: &mut Paper, page: Page<'_>, report: &ImpactReport) {
     let mark = match report.verdict {
         Verdict::Blocked | Verdict::PartlyBlocked => "❌",
         Verdict::Undecided => "❓",
@@ -92,7 +103,14 @@ fn title(paper: &mut Paper, report: &ImpactReport) {
             0 => String::new(),
             n => format!(" and {n} more"),
         };
-        paper.add(&format!("{}{more}\n\n", shown.join(", ")));
+        let commit = page
+            .links
+            .and_then(|l| l.revision.as_deref())
+            .map_or_else(String::new, |r| {
+                let short: String = r.chars().take(12).collect();
+                format!(" at {}", code(&short))
+            });
+        paper.add(&format!("{}{more}{commit}\n\n", shown.join(", ")));
     }
 }
 
@@ -204,11 +222,20 @@ fn details(page: Page<'_>, flow: &FlowReport) -> String {
         out.push_str(&format!(
             "\n{} {}\n",
             line(page, reason.file.as_deref(), reason.line),
-            escape(&reason.text)
+            escape(&words::reason(reason))
         ));
         if let Some(text) = &reason.line_text {
-            out.push_str(&block("", &fit(text, TEXT)));
+            out.push_str(&block("", &underlined(text, reason.start.zip(reason.end))));
         }
+    }
+    if flow.reasons.len() > RULES {
+        out.push_str(&format!(
+            "\nand {}\n",
+            count(flow.reasons.len() - RULES, "more reason")
+        ));
+    }
+    for help in words::help(&flow.reasons) {
+        out.push_str(&format!("\n_Help:_ {}\n", escape(&help)));
     }
     out.push('\n');
     for (label, list) in [
@@ -242,6 +269,24 @@ fn details(page: Page<'_>, flow: &FlowReport) -> String {
     }
     out.push_str("\n</details>\n\n");
     out
+}
+
+/// A line of a configuration with what is meant underlined, if that is not
+/// all of it.
+fn underlined(text: &str, marked: Option<(u32, u32)>) -> String {
+    let (start, end) = marked.map_or((0, 0), |(a, b)| (a as usize, b as usize));
+    let (Some(before), Some(meant)) = (text.get(..start), text.get(start..end)) else {
+        return fit(text, TEXT);
+    };
+    let (indent, length) = (before.chars().count(), meant.chars().count());
+    if length == 0 || meant.trim() == text.trim() || indent + length > TEXT {
+        return fit(text, TEXT);
+    }
+    let blanks: String = before
+        .chars()
+        .map(|c| if c == '\t' { '\t' } else { ' ' })
+        .collect();
+    format!("{}\n{blanks}{}", fit(text, TEXT), "^".repeat(length))
 }
 
 /// The edits that cause it, as a diff.

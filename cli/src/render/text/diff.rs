@@ -1,10 +1,9 @@
 //! The report of `diff`.
 
-use super::super::Page;
+use super::super::{Page, words};
 use super::layout::{DIM, GREEN, Paper, RED, YELLOW, count, fit, paint, width};
 use super::parts;
 use fw_impact::DiffReport;
-use fw_impact::report::ChangeSeverity;
 
 /// The report as text.
 pub fn text(report: &DiffReport, page: Page) -> String {
@@ -34,12 +33,8 @@ pub fn text(report: &DiffReport, page: Page) -> String {
     let what = told.join(", ");
     let room = page.width.saturating_sub(width(word) + 2);
     paper.line(&format!("{}  {}", paint(style, word), fit(&what, room)));
-    let devices = parts::devices(&report.inputs);
-    if !devices.is_empty() {
-        paper.line(&paint(
-            DIM,
-            &format!("  {}", fit(&devices, page.width.saturating_sub(2))),
-        ));
+    for line in parts::some_devices(&report.inputs, page.width.saturating_sub(2)) {
+        paper.line(&paint(DIM, &format!("  {line}")));
     }
     if page.quiet {
         return paper.finish();
@@ -57,12 +52,12 @@ pub fn text(report: &DiffReport, page: Page) -> String {
     if !report.changes.is_empty() {
         paper.gap();
         for change in &report.changes {
-            let style = match change.severity {
-                ChangeSeverity::High => RED,
-                ChangeSeverity::Medium => YELLOW,
-                ChangeSeverity::Low => DIM,
-            };
-            paper.labelled(change.severity.as_str(), style, &parts::change(change));
+            let style = parts::severity(change.severity);
+            let (text, at) = (
+                words::change_alone(change),
+                words::place(change.file.as_deref(), change.line),
+            );
+            paper.labelled_parts(change.severity.as_str(), style, &[&text, &at]);
         }
     }
     paper.gap();

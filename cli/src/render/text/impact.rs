@@ -2,12 +2,17 @@
 //! unchanged in one line.
 
 use super::super::Page;
-use super::super::words::{self, Tone, is_told, packet, port_of, sign};
+use super::super::words::{self, Tone, count, is_told, packet, place, port_of, sign};
 use super::layout::{BOLD, DIM, GREEN, Paper, RED, YELLOW, fit, pad, paint, width};
 use super::parts;
 use anstyle::Style;
 use fw_impact::ImpactReport;
-use fw_impact::report::{ChangeSeverity, FlowReport, FlowVerdict, Impact, Verdict};
+use fw_impact::report::{FlowReport, FlowVerdict, Impact, Verdict};
+
+/// Flows that are told in full, the worst ones.
+const FLOWS: usize = 50;
+/// Flows behind them that get a line each.
+const TITLES: usize = 200;
 
 /// The report as text.
 pub fn text(report: &ImpactReport, page: Page) -> String {
@@ -17,10 +22,21 @@ pub fn text(report: &ImpactReport, page: Page) -> String {
         return paper.finish();
     }
     let mut told: Vec<&FlowReport> = Vec::new();
-    for f in words::worst_first(report) {
+    let worst = words::worst_first(report);
+    for f in worst.iter().take(FLOWS) {
         paper.gap();
         flow(&mut paper, f, &told);
         told.push(f);
+    }
+    paper.gap();
+    for f in worst.iter().skip(FLOWS).take(TITLES) {
+        title_alone(&mut paper, f);
+    }
+    if worst.len() > FLOWS + TITLES {
+        let rest = count(worst.len() - FLOWS - TITLES, "more flow");
+        paper.prose(&format!(
+            "and {rest}; --report html=FILE and --format json have all"
+        ));
     }
     paper.gap();
     unchanged(&mut paper, report);
@@ -70,12 +86,22 @@ fn headline(paper: &mut Paper, report: &ImpactReport) {
     let mut label = paint(style, word) + "  ";
     let indent = width(word) + 2;
     let room = paper.width.saturating_sub(indent);
-    for line in super::layout::wrap(&what, room) {
+    // A number and what it counts stay together.
+    let mut lines: Vec<String> = Vec::new();
+    let parts: Vec<&str> = what.split_inclusive(", ").collect();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if width(line) + width(part.trim_end()) <= room => line.push_str(part),
+            _ => lines.extend(super::layout::wrap(part, room)),
+        }
+    }
+    for line in lines {
         paper.line(&format!("{label}{line}"));
         label = " ".repeat(indent);
     }
-    let devices = fit(&devices, room);
-    paper.line(&format!("{}{}", " ".repeat(indent), paint(DIM, &devices)));
+    for line in parts::some_devices(&report.inputs, room) {
+        paper.line(&format!("{label}{}", paint(DIM, &line)));
+    }
 }
 
 /// The colour of what stands before a flow.
@@ -107,18 +133,33 @@ fn flow(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
         paper.labelled("why", style, &text);
     }
     for change in &flow.changes {
-        let style = match change.severity {
-            ChangeSeverity::High => RED,
-            ChangeSeverity::Medium => YELLOW,
-            ChangeSeverity::Low => DIM,
-        };
-        paper.labelled(change.severity.as_str(), style, &parts::change(change));
+        let style = parts::severity(change.severity);
+        let word = change.severity.as_str();
+        let known = told.iter().find(|t| t.changes.contains(change));
+        let text = words::change_alone(change);
+        match known {
+            Some(before) => {
+                let also = format!("as for {}", before.id);
+                paper.labelled_parts(word, style, &[&text, &also]);
+            }
+            None => {
+                let at = place(change.file.as_deref(), change.line);
+                paper.labelled_parts(word, style, &[&text, &at]);
+            }
+        }
     }
     causes(paper, flow, told);
-    for reason in flow.reasons.iter().take(3) {
-        parts::reason(paper, reason);
+    match told.iter().find(|t| t.reasons == flow.reasons) {
+        Some(before) if !flow.reasons.is_empty() => {
+            paper.labelled("why", YELLOW, &format!("as for {}", before.id));
+        }
+        _ => {
+            for reason in flow.reasons.iter().take(3) {
+                parts::reason(paper, reason);
+            }
+            parts::more(paper, flow.reasons.len(), 3, "reason");
+        }
     }
-    parts::more(paper, flow.reasons.len(), 3, "reason");
     // Where all of a flow is lost or gained, an example says as much.
     let regions =
         !matches!(flow.impact, Impact::Blocked | Impact::Opened) || flow.witness.is_none();
@@ -129,23 +170,23 @@ fn flow(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
         parts::regions(paper, "gained", GREEN, &flow.gained);
     }
     if !flow.undecided.is_empty() {
-        parts::regions(paper, "open", YELLOW, &flow.undecided);
+        parts::regions(paper, "unclear", YELLOW, &flow.undecided);
     }
     let shown = told.iter().any(|t| t.decided_by == flow.decided_by);
     if flow.impact != Impact::Changed && !shown {
-        parts::decisions(paper, &flow.decided_by);
+        parts::decisions(paper, &flow.decided_by, flow.impact == Impact::Undecided);
     }
     examples(paper, flow);
-    if flow.impact == Impact::Undecided {
-        paper.labelled(
-            "help",
-            DIM,
-            "if the line has no effect, say so in assume.yaml; else treat the flow as at risk",
-        );
+    if !told.iter().any(|t| t.reasons == flow.reasons) {
+        let mut label = "help";
+        for text in words::help(&flow.reasons) {
+            paper.labelled(label, DIM, &text);
+            label = "";
+        }
     }
     let codes: Vec<&str> = flow.assumptions.iter().map(|a| a.code.as_str()).collect();
     if !codes.is_empty() {
-        paper.labelled_line("assumes", DIM, &codes.join(", "));
+        paper.labelled("assumes", DIM, &codes.join(", "));
     }
 }
 
@@ -195,28 +236,56 @@ fn title(paper: &mut Paper, flow: &FlowReport, style: Style, mark: &str, words: 
     }
 }
 
+/// One line for a flow behind the worst ones.
+fn title_alone(paper: &mut Paper, flow: &FlowReport) {
+    let (tone, mark, words) = sign(flow);
+    let word = if words.is_empty() {
+        flow.impact.as_str().replace('-', " ")
+    } else {
+        words.to_owned()
+    };
+    let at = flow.caused_by.first().map_or_else(String::new, |c| {
+        format!("{}:{} {}", c.file, c.line, parts::edit(c.edit))
+    });
+    let head = paint(style(tone), mark);
+    let mut used = 2 + width(&flow.id);
+    let mut line = format!("{head} {}", paint(BOLD, &flow.id));
+    for part in [word, at] {
+        if used + 3 + width(&part) <= paper.width && !part.is_empty() {
+            used += 3 + width(&part);
+            line.push_str("   ");
+            line.push_str(&part);
+        }
+    }
+    paper.line(&line);
+}
+
 /// Edits that are shown with their line.
 const CAUSES: usize = 3;
 
 fn causes(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
+    // What a changed setting is has its line beside it already.
+    let said = |file: &str, line: u32| {
+        flow.changes
+            .iter()
+            .any(|c| c.file.as_deref() == Some(file) && c.line == Some(line))
+    };
+    if flow.impact == Impact::Changed && flow.caused_by.iter().all(|c| said(&c.file, c.line)) {
+        return;
+    }
     // One edit often hurts several flows; its lines are shown once.
     if let Some(first) = flow.caused_by.first()
         && let Some(before) = told.iter().find(|t| t.caused_by == flow.caused_by)
     {
-        let text = format!(
-            "{}:{} {}, as for {}",
-            first.file,
-            first.line,
-            parts::edit(first.edit),
-            before.id
-        );
-        paper.labelled_line("cause", BOLD, &text);
+        let text = format!("{}:{} {}", first.file, first.line, parts::edit(first.edit));
+        let also = format!("as for {}", before.id);
+        paper.labelled_parts("cause", BOLD, &[&text, &also]);
         return;
     }
     for (n, cause) in flow.caused_by.iter().take(CAUSES).enumerate() {
         let label = if n == 0 { "cause" } else { "and" };
         let text = format!("{}:{} {}", cause.file, cause.line, parts::edit(cause.edit));
-        paper.labelled_line(label, BOLD, &text);
+        paper.labelled(label, BOLD, &text);
         // Lines of one object say only once which one it is.
         let known = n > 0
             && flow

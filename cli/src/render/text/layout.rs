@@ -17,6 +17,9 @@ pub const BOLD: Style = Style::new().bold();
 /// The width of the words at the left of the lines of a flow.
 const LABEL: usize = 8;
 
+/// A line of a file takes no more lines of the screen.
+const ROWS: usize = 4;
+
 /// Wraps `text` in a colour.
 pub fn paint(style: Style, text: &str) -> String {
     format!("{}{text}{}", style.render(), style.render_reset())
@@ -97,7 +100,8 @@ pub fn wrap(text: &str, limit: usize) -> Vec<String> {
                 out.push(std::mem::take(&mut line));
                 continue;
             }
-            // A word that is longer than a line is cut.
+            // A word that is longer than a line is broken, a path behind one
+            // of its folders.
             let mut taken = 0;
             let cut = word
                 .char_indices()
@@ -106,6 +110,8 @@ pub fn wrap(text: &str, limit: usize) -> Vec<String> {
                     taken > limit
                 })
                 .map_or(word.len(), |(at, _)| at);
+            let folder = word.get(..cut).and_then(|w| w.rfind('/'));
+            let cut = folder.filter(|at| *at > 0).map_or(cut, |at| at + 1);
             let rest = word.split_off(cut);
             out.push(word);
             word = rest;
@@ -187,16 +193,41 @@ impl Paper {
         }
     }
 
-    /// A word at the left and text beside it, shortened to one line.
-    pub fn labelled_line(&mut self, label: &str, style: Style, text: &str) {
+    /// A word at the left and parts beside it, three blanks between them. What
+    /// does not fit goes to the next line; a part that is longer than a line is
+    /// wrapped. Nothing is cut.
+    pub fn labelled_parts(&mut self, label: &str, style: Style, parts: &[&str]) {
         let room = self.width.saturating_sub(LABEL + 2);
-        let label = pad(label, LABEL);
-        let start = if label.trim().is_empty() {
-            label
-        } else {
-            paint(style, &label)
-        };
-        self.line(&format!("  {start}{}", fit(text, room)));
+        let mut lines: Vec<String> = Vec::new();
+        for part in parts.iter().filter(|p| !p.is_empty()) {
+            let part = clean(part);
+            match lines.last_mut() {
+                Some(line) if width(line) + 3 + width(&part) <= room => {
+                    line.push_str("   ");
+                    line.push_str(&part);
+                }
+                _ => lines.extend(wrap(&part, room)),
+            }
+        }
+        let mut label = pad(label, LABEL);
+        for line in lines {
+            let start = if label.trim().is_empty() {
+                label.clone()
+            } else {
+                paint(style, &label)
+            };
+            self.line(&format!("  {start}{line}"));
+            label = pad("", LABEL);
+        }
+    }
+
+    /// The text of a line of a file below what is said of it, at most so many
+    /// lines long.
+    pub fn quoted(&mut self, indent: usize, text: &str, lines: usize) {
+        let room = self.width.saturating_sub(indent);
+        for line in at_most(wrap(text.trim(), room), lines, room) {
+            self.line(&format!("{}{line}", " ".repeat(indent)));
+        }
     }
 
     /// A line of a file with its number, and below it what is meant and why.
@@ -211,39 +242,78 @@ impl Paper {
         let number = number.to_string();
         let margin = number.len().max(6);
         let room = self.width.saturating_sub(margin + 5);
-        let (start, end) = match marked {
-            Some((start, end)) if end > start => (start as usize, end as usize),
-            _ => (text.len() - text.trim_start().len(), text.trim_end().len()),
-        };
+        let all = (text.len() - text.trim_start().len(), text.trim_end().len());
+        // To underline a whole line says nothing.
+        let marked = marked
+            .map(|(start, end)| (start as usize, end as usize))
+            .filter(|&(start, end)| end > start && (start, end) != all);
+        let whole = marked.is_none();
+        let (start, end) = marked.unwrap_or(all);
         let before = clean(text.get(..start).unwrap_or_default());
         let meant = clean(text.get(start..end).unwrap_or_default());
-        let full = clean(text.trim_end());
-        let (shown, indent, length) = if width(&full) <= room {
-            (full, width(&before), width(&meant))
-        } else {
-            window(&before, &meant, text.get(end..).unwrap_or_default(), room)
-        };
-        let bar = paint(DIM, &format!("{number:>margin$} │"));
-        self.line(&format!("  {bar} {shown}"));
-        // To underline a whole line says nothing.
-        if marked.is_none() && note.is_none() {
-            return;
+        let after = clean(text.get(end..).unwrap_or_default().trim_end());
+        let full = format!("{before}{meant}{after}");
+        let (from, to) = (before.len(), before.len() + meant.len());
+        let mut rows = rows(&full, room);
+        let mut carets = None;
+        if rows.len() > ROWS {
+            // Of a very long line the part around what is meant.
+            let (shown, indent, length) = window(&before, &meant, &after, room);
+            rows = vec![(shown.clone(), 0..shown.len())];
+            carets = (!whole).then_some((indent, length));
         }
-        let bar = paint(DIM, &format!("{:>margin$} │", ""));
-        let length = length.max(1).min(room.saturating_sub(indent).max(1));
-        let carets = format!("{}{}", " ".repeat(indent), "^".repeat(length));
-        let Some(note) = note else {
-            self.line(&format!("  {bar} {carets}"));
-            return;
-        };
-        // Beside the carets if it fits, else below them.
-        if width(&carets) + 1 + width(note) <= room {
-            self.line(&format!("  {bar} {carets} {}", clean(note)));
-            return;
+        let bar = |text: &str| paint(DIM, &format!("{text:>margin$} │"));
+        let blank = bar("");
+        let last = rows.len().saturating_sub(1);
+        let mut said = note.is_none();
+        for (n, (shown, range)) in rows.iter().enumerate() {
+            let head = if n == 0 { bar(&number) } else { blank.clone() };
+            self.line(&format!("  {head} {shown}"));
+            let (here, length) = match carets {
+                Some(found) => found,
+                None => {
+                    let (a, b) = (from.max(range.start), to.min(range.end));
+                    if a >= b {
+                        continue;
+                    }
+                    let held = width(full.get(range.clone()).unwrap_or(shown));
+                    let pad = width(shown).saturating_sub(held);
+                    (
+                        pad + width(full.get(range.start..a).unwrap_or_default()),
+                        width(full.get(a..b).unwrap_or_default().trim_end()),
+                    )
+                }
+            };
+            let line = format!(
+                "{}{}",
+                " ".repeat(here),
+                "^".repeat(length.max(1).min(room.saturating_sub(here).max(1)))
+            );
+            // Beside the carets if it fits, else below.
+            let beside = note
+                .map(clean)
+                .filter(|note| n == last && width(&line) + 1 + width(note) <= room);
+            match beside {
+                Some(note) if !said => {
+                    self.line(&format!("  {blank} {line} {note}"));
+                    said = true;
+                }
+                _ if !whole => self.line(&format!("  {blank} {line}")),
+                _ => {}
+            }
         }
-        self.line(&format!("  {bar} {carets}"));
-        for line in wrap(note, room) {
-            self.line(&format!("  {bar} {line}"));
+        if let (false, Some(note)) = (said, note) {
+            let indent = if whole {
+                width(&before).min(12).min(room / 3)
+            } else {
+                0
+            };
+            let room = room.saturating_sub(indent);
+            for (n, line) in wrap(note, room).iter().enumerate() {
+                let mark = if n == 0 { "└" } else { " " };
+                let bar = paint(DIM, &format!("{:>margin$} {mark}", ""));
+                self.line(&format!("  {bar} {}{line}", " ".repeat(indent)));
+            }
         }
     }
 
@@ -251,6 +321,57 @@ impl Paper {
     pub fn finish(self) -> String {
         self.out
     }
+}
+
+/// The first lines of a text; where there are more, the last one says so.
+fn at_most(mut lines: Vec<String>, limit: usize, room: usize) -> Vec<String> {
+    if lines.len() > limit {
+        lines.truncate(limit);
+        if let Some(last) = lines.last_mut() {
+            *last = format!("{} …", fit(last, room.saturating_sub(2)));
+        }
+    }
+    lines
+}
+
+/// A text broken at blanks into lines of at most `room` columns, each with the
+/// bytes of the text that it holds. Lines after the first are indented deeper.
+fn rows(text: &str, room: usize) -> Vec<(String, std::ops::Range<usize>)> {
+    if width(text) <= room {
+        return vec![(text.to_owned(), 0..text.len())];
+    }
+    let indent = text.len() - text.trim_start().len();
+    let mut out: Vec<(String, std::ops::Range<usize>)> = Vec::new();
+    let mut start = 0;
+    while start < text.len() {
+        let pad = if start == 0 {
+            0
+        } else {
+            (indent + 2).min(room / 4)
+        };
+        let rest = text.get(start..).unwrap_or_default();
+        let (mut taken, mut at, mut blank) = (pad, rest.len(), None);
+        for (n, c) in rest.char_indices() {
+            let lead = start == 0 && n < indent;
+            if c == ' ' && n > 0 && !lead {
+                blank = Some(n);
+            }
+            taken += c.width().unwrap_or(0);
+            if taken > room {
+                at = if c == ' ' { n } else { blank.unwrap_or(n) };
+                break;
+            }
+        }
+        if at == 0 {
+            at = rest.chars().next().map_or(rest.len(), char::len_utf8);
+        }
+        let end = start + at;
+        let line = text.get(start..end).unwrap_or_default();
+        out.push((format!("{}{line}", " ".repeat(pad)), start..end));
+        let skipped = text.get(end..).unwrap_or_default();
+        start = end + (skipped.len() - skipped.trim_start_matches(' ').len());
+    }
+    out
 }
 
 /// The part of a long line around what is meant: the text, and where in it

@@ -1,13 +1,14 @@
 //! Parts that several text reports share.
 
 use super::super::Page;
-pub use super::super::words::{change, devices, edit, region};
+use super::super::words;
+pub use super::super::words::{devices, edit, region};
 use super::layout::{BOLD, DIM, Paper, RED, YELLOW, count, paint, place, width};
 use anstyle::Style;
 use fw_impact::ImpactReport;
 use fw_impact::report::{
-    AssumptionReport, Certainty, CoverageReport, DecidedBy, Decision, DiagnosticReport, Exposure,
-    InputFile, LineCoverage, Reason, Region,
+    AssumptionReport, Certainty, ChangeSeverity, CoverageReport, DecidedBy, Decision,
+    DiagnosticReport, Exposure, InputFile, LineCoverage, Reason, Region, Side,
 };
 
 /// Regions that are shown before "and so many more".
@@ -42,60 +43,84 @@ pub fn regions(paper: &mut Paper, label: &str, style: Style, list: &[Region]) {
     more(paper, list.len(), shown, "region");
 }
 
-/// `deny     OUT_IN 4   edge.cfg:62`
-fn decision(decision: &Decision) -> String {
-    let rule = if decision.filter.is_empty() {
-        decision.rule.clone()
-    } else {
-        format!("{} {}", decision.filter, decision.rule)
-    };
-    let mut out = format!("{:<8} {rule}", decision.action);
-    // The file of an implicit rule says nothing.
-    if decision.line.is_some() {
-        out.push_str("   ");
-        out.push_str(&place(decision.file.as_deref(), decision.line));
-    }
-    out
-}
-
-/// The deciding rules of both sides, one below the other.
-pub fn decisions(paper: &mut Paper, decided: &DecidedBy) {
+/// The deciding rules of both sides, one below the other. Where it is not
+/// decided which of them it is, they are alternatives.
+pub fn decisions(paper: &mut Paper, decided: &DecidedBy, undecided: bool) {
     for (label, list) in [("before", &decided.before), ("after", &decided.after)] {
         let mut word = label;
         for d in list.iter().take(3) {
             rule(paper, word, d);
-            word = "";
+            word = if undecided { "or" } else { "" };
         }
         more(paper, list.len(), 3, "rule");
     }
 }
 
+/// Lines of the screen that the text of a rule takes.
+const RULE_LINES: usize = 4;
+
 /// A deciding rule; its text stands beside it if it fits, else below it.
 fn rule(paper: &mut Paper, label: &str, d: &Decision) {
-    let head = decision(d);
-    let text = d.text.as_deref().map(str::trim).unwrap_or_default();
-    let beside = format!("{head}   {text}");
-    if text.is_empty() || width(&beside) + 10 <= paper.width {
-        paper.labelled_line(label, BOLD, &beside);
+    let head = format!("{:<8} {}", d.action, words::rule(d));
+    // The file of an implicit rule says nothing.
+    let at = if d.line.is_some() {
+        place(d.file.as_deref(), d.line)
     } else {
-        paper.labelled_line(label, BOLD, &head);
-        paper.labelled_line("", BOLD, &format!("         {text}"));
+        String::new()
+    };
+    let text = d.text.as_deref().map(str::trim).unwrap_or_default();
+    let beside = [head.as_str(), &at, text];
+    let length: usize = beside.iter().map(|p| width(p) + 3).sum();
+    if text.is_empty() || length + 7 <= paper.width {
+        paper.labelled_parts(label, BOLD, &beside);
+    } else {
+        paper.labelled_parts(label, BOLD, &[&head, &at]);
+        paper.quoted(19, text, RULE_LINES);
     }
 }
 
 /// Why something cannot be decided, with the words that are meant.
 pub fn reason(paper: &mut Paper, reason: &Reason) {
     let at = place(reason.file.as_deref(), reason.line);
+    let text = words::reason(reason);
     let text = if at.is_empty() {
-        reason.text.clone()
+        text
     } else {
-        format!("{at}: {}", reason.text)
+        format!("{at}: {text}")
     };
     paper.labelled("why", YELLOW, &text);
     if let (Some(line), Some(text)) = (reason.line, &reason.line_text) {
         let marked = reason.start.zip(reason.end);
         paper.source_line(line, text, marked, None);
     }
+}
+
+/// Openings of one kind: the same rules decide on both sides, for the same
+/// reasons.
+fn alike(one: &Exposure, other: &Exposure) -> bool {
+    one.device == other.device
+        && one.path == other.path
+        && one.certainty == other.certainty
+        && one.decided_by == other.decided_by
+        && one.reasons == other.reasons
+}
+
+/// Openings of one kind together, in the order of the first of each.
+fn kinds(list: &[Exposure]) -> Vec<Vec<&Exposure>> {
+    let mut out: Vec<Vec<&Exposure>> = Vec::new();
+    for entry in list {
+        let known = out
+            .iter()
+            .position(|kind| kind.first().is_some_and(|first| alike(first, entry)));
+        let full = out.len() > ENTRIES;
+        match known.and_then(|at| out.get_mut(at)) {
+            Some(kind) => kind.push(entry),
+            // Those that are not shown need not be sorted.
+            None if !full => out.push(vec![entry]),
+            None => {}
+        }
+    }
+    out
 }
 
 /// What is opened or closed outside the declared flows.
@@ -116,32 +141,53 @@ pub fn exposure(
     }
     paper.line(&format!("{}: {}", paint(style, &head), list.len()));
     let several = devices(inputs).contains(", ");
-    for entry in list.iter().take(ENTRIES) {
-        let mut text = region(&entry.region);
-        if entry.certainty == Certainty::Possible {
-            text.push_str("   possibly");
+    let mut shown = 0;
+    for kind in kinds(list).iter().take(ENTRIES) {
+        let here = if kind.len() == REGIONS + 1 {
+            kind.len()
+        } else {
+            REGIONS
+        };
+        for entry in kind.iter().take(here) {
+            shown += 1;
+            let mut text = region(&entry.region);
+            if entry.certainty == Certainty::Possible {
+                text.push_str("   possibly");
+            }
+            if let Some(path) = &entry.path {
+                text.push_str("   ");
+                text.push_str(path);
+            }
+            if several {
+                text.push_str("   on ");
+                text.push_str(&entry.device);
+            }
+            for (n, line) in super::layout::wrap(&text, paper.width.saturating_sub(4))
+                .iter()
+                .enumerate()
+            {
+                let start = if n == 0 { "  " } else { "    " };
+                paper.line(&format!("{start}{line}"));
+            }
         }
-        if let Some(path) = &entry.path {
-            text.push_str("   ");
-            text.push_str(path);
+        if kind.len() > here {
+            shown += kind.len() - here;
+            let rest = count(kind.len() - here, "more region");
+            paper.line(&format!("  and {rest} of this kind"));
         }
-        if several {
-            text.push_str("   on ");
-            text.push_str(&entry.device);
-        }
-        for (n, line) in super::layout::wrap(&text, paper.width.saturating_sub(4))
-            .iter()
-            .enumerate()
-        {
-            let start = if n == 0 { "  " } else { "    " };
-            paper.line(&format!("{start}{line}"));
-        }
-        for r in entry.reasons.iter().take(1) {
+        let Some(first) = kind.first() else {
+            continue;
+        };
+        for r in first.reasons.iter().take(1) {
             reason(paper, r);
         }
-        decisions(paper, &entry.decided_by);
+        let possible = first.certainty == Certainty::Possible;
+        decisions(paper, &first.decided_by, possible);
     }
-    more(paper, list.len(), ENTRIES, "region");
+    if list.len() > shown {
+        let rest = count(list.len() - shown, "more region");
+        paper.line(&format!("  and {rest}, see --format json"));
+    }
 }
 
 /// What is closed outside the declared flows: nobody declared it, so the
@@ -157,10 +203,9 @@ pub fn closed(paper: &mut Paper, list: &[Exposure]) {
     ));
     for entry in list.iter().take(SHOWN) {
         let text = region(&entry.region);
-        paper.line(&format!(
-            "  {}",
-            super::layout::fit(&text, paper.width.saturating_sub(2))
-        ));
+        for line in super::layout::wrap(&text, paper.width.saturating_sub(2)) {
+            paper.line(&format!("  {line}"));
+        }
     }
     if list.len() > SHOWN {
         let rest = count(list.len() - SHOWN, "more region");
@@ -187,34 +232,61 @@ pub fn findings(paper: &mut Paper, report: &ImpactReport) {
     paper.gap();
 }
 
-/// How much of both sides is understood.
+/// How much of both sides is understood, and what is not.
 pub fn coverage(paper: &mut Paper, coverage: &CoverageReport) {
-    let side = |c: LineCoverage, at: &str| {
-        format!(
-            "{} of {} lines {at} ({} without effect on traffic)",
-            c.modeled + c.inert,
-            c.lines,
-            c.inert
-        )
-    };
+    const PLACES: usize = 3;
+    let read = |c: LineCoverage| c.modeled + c.inert;
     let (before, after) = (coverage.before, coverage.after);
-    let text = if before == after {
-        format!("Understood {}.", side(before, "on both sides"))
+    let lines = if before == after {
+        format!("{} of {} lines on both sides", read(before), before.lines)
     } else {
         format!(
-            "Understood {}, {}.",
-            side(before, "before"),
-            side(after, "after")
+            "{} of {} lines before, {} of {} after",
+            read(before),
+            before.lines,
+            read(after),
+            after.lines
         )
     };
-    paper.prose(&text);
-    if before.opaque + after.opaque > 0 {
-        paper.prose(&format!(
-            "Not understood: {} before, {} after; `fwimpact show --coverage` lists them.",
-            count(before.opaque, "line"),
-            count(after.opaque, "line")
-        ));
+    let inert = if before.inert == after.inert {
+        before.inert.to_string()
+    } else {
+        format!("{} and {}", before.inert, after.inert)
+    };
+    paper.prose(&format!("Understood {lines} ({inert} without effect)."));
+    let all = before.opaque + after.opaque;
+    if all == 0 {
+        return;
     }
+    let mut places: Vec<String> = Vec::new();
+    // A line that is on both sides is told once, as it is now.
+    let known = |side: Side| coverage.files.iter().filter(move |f| f.side == side);
+    for file in known(Side::After).chain(known(Side::Before)) {
+        for line in &file.opaque_lines {
+            let twin = file.side == Side::Before
+                && known(Side::After).any(|f| f.opaque_lines.iter().any(|l| l.text == line.text));
+            if !twin {
+                places.push(place(Some(&file.file), Some(line.line)));
+            }
+        }
+    }
+    if !places.is_empty() && places.len() <= PLACES && places.len() >= all.div_ceil(2) {
+        paper.prose(&format!("Not understood: {}.", places.join(", ")));
+        return;
+    }
+    let which = match places.get(..PLACES.min(places.len())) {
+        Some(first) if !first.is_empty() => format!(" ({}, ...)", first.join(", ")),
+        _ => String::new(),
+    };
+    let sides = match (before.opaque, after.opaque) {
+        (b, a) if b == a => count(a, "line") + " on both sides",
+        (0, a) => count(a, "line") + " after",
+        (b, 0) => count(b, "line") + " before",
+        (b, a) => format!("{} before, {a} after", count(b, "line")),
+    };
+    paper.prose(&format!(
+        "Not understood: {sides}{which}; `fwimpact show CONFIG --coverage` lists them."
+    ));
 }
 
 /// What the verdicts rest on.
@@ -265,6 +337,37 @@ pub fn item(paper: &mut Paper, text: &str) {
     {
         let start = if n == 0 { "  - " } else { "    " };
         paper.line(&format!("{start}{line}"));
+    }
+}
+
+/// The devices, as many as two lines take, and how many more there are.
+pub fn some_devices(inputs: &[InputFile], room: usize) -> Vec<String> {
+    let all = devices(inputs);
+    let lines = super::layout::wrap(&all, room);
+    if lines.len() <= 2 {
+        return lines;
+    }
+    let names: Vec<&str> = all.split(", ").collect();
+    let mut out = String::new();
+    let mut shown = 0;
+    for name in &names {
+        if width(&out) + width(name) + 2 + 16 > room * 2 {
+            break;
+        }
+        out.push_str(name);
+        out.push_str(", ");
+        shown += 1;
+    }
+    let text = format!("{out}and {} more", names.len() - shown);
+    super::layout::wrap(&text, room)
+}
+
+/// The colour of a change.
+pub const fn severity(severity: ChangeSeverity) -> Style {
+    match severity {
+        ChangeSeverity::High => RED,
+        ChangeSeverity::Medium => YELLOW,
+        ChangeSeverity::Low => DIM,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The report of `show`.
 
 use super::super::Page;
-use super::layout::{BOLD, DIM, Paper, YELLOW, count, fit, paint, place};
+use super::layout::{BOLD, DIM, Paper, YELLOW, count, fit, paint, place, wrap};
 use super::parts;
 use crate::show::ShowReport;
 use crate::show::model::{DeviceView, RuleView};
@@ -71,18 +71,18 @@ fn one(paper: &mut Paper, device: &DeviceView) {
             (true, false) => "",
         };
         let text = format!("{} {}{state}", i.name, i.addresses.join(", "));
-        paper.labelled_line("iface", DIM, &text);
+        paper.labelled("iface", DIM, &text);
     }
     for z in &device.zones {
         let text = format!("{}: {}", z.name, z.interfaces.join(", "));
-        paper.labelled_line("zone", DIM, &text);
+        paper.labelled("zone", DIM, &text);
     }
     for r in &device.routes {
-        paper.labelled_line("route", DIM, &format!("{} {}", r.prefix, r.next));
+        paper.labelled("route", DIM, &format!("{} {}", r.prefix, r.next));
     }
     for s in &device.pipeline {
         let text = format!("{}: {} {}", s.hook, s.name, s.filter);
-        paper.labelled_line("stage", DIM, &text);
+        paper.labelled("stage", DIM, &text);
     }
     for f in &device.filters {
         paper.line(&format!("  {}", paint(BOLD, &f.name)));
@@ -97,6 +97,9 @@ fn rule(paper: &mut Paper, rule: &RuleView) {
         .line
         .map_or_else(String::new, |l| format!("   line {l}"));
     let text = format!("{}  {}  {}{at}", rule.name, rule.action, rule.when);
-    let text = fit(&text, paper.width.saturating_sub(4));
-    paper.line(&format!("    {text}"));
+    let room = paper.width.saturating_sub(7);
+    for (n, line) in wrap(&text, room).iter().enumerate() {
+        let start = if n == 0 { "    " } else { "       " };
+        paper.line(&format!("{start}{line}"));
+    }
 }

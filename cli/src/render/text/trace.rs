@@ -60,6 +60,11 @@ fn one(paper: &mut Paper, path: &TracePath) {
     }
     for (n, step) in path.steps.iter().enumerate() {
         let mut text = step.text.clone();
+        if let (Some(filter), Some(rule)) = (&step.filter, &step.rule)
+            && !text.contains(filter.as_str())
+        {
+            text.push_str(&format!(", {filter} {rule}"));
+        }
         let at = place(step.file.as_deref(), step.line);
         if !at.is_empty() && step.line.is_some() {
             text.push_str("   ");
@@ -83,8 +88,16 @@ fn one(paper: &mut Paper, path: &TracePath) {
         }
         if let (Some(line), Some(text)) = (step.line, &step.line_text) {
             let bar = paint(DIM, &format!("{:>18} │", line));
-            let room = paper.width.saturating_sub(21);
-            paper.line(&format!("{bar} {}", fit(text.trim(), room)));
+            let blank = paint(DIM, &format!("{:>18} │", ""));
+            let room = paper.width.saturating_sub(23);
+            for (n, row) in super::layout::wrap(text.trim(), room).iter().enumerate() {
+                let line = if n == 0 {
+                    format!("{bar} {row}")
+                } else {
+                    format!("{blank}   {row}")
+                };
+                paper.line(&line);
+            }
         }
     }
 }

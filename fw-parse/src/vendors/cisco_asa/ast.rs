@@ -2,6 +2,7 @@
 //!
 //! Everything borrows from the text. No types of the common model are used.
 
+use crate::token::Token;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A line of the file.
@@ -424,6 +425,8 @@ pub struct Entry<'a> {
     pub kind: EntryKind<'a>,
     /// Where.
     pub place: Place,
+    /// The first word that is not understood, if one is to blame.
+    pub unknown: Option<Token<'a>>,
     /// What `show access-list` expands it to.
     pub expansion: Vec<Entry<'a>>,
 }

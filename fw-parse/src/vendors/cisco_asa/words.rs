@@ -27,6 +27,12 @@ impl<'t, 'a> Words<'t, 'a> {
         self.tokens.get(self.at).map(|t| t.text)
     }
 
+    /// The word at the position, with its place in the line.
+    #[must_use]
+    pub fn token(&self) -> Option<Token<'a>> {
+        self.tokens.get(self.at).copied()
+    }
+
     /// The word `n` behind the position.
     #[must_use]
     pub fn peek_at(&self, n: usize) -> Option<&'a str> {
@@ -59,6 +65,12 @@ impl<'t, 'a> Words<'t, 'a> {
             self.at += words.len();
         }
         hit
+    }
+
+    /// Words that are left.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        self.tokens.len().saturating_sub(self.at)
     }
 
     /// True at the end.

@@ -33,6 +33,8 @@ pub struct Config<'t> {
     pub hostname: Option<&'t str>,
     /// Settings of the whole device.
     pub global: Global,
+    /// `config system vdom-link`: the names of pairs of interfaces.
+    pub vdom_links: Vec<&'t str>,
     /// The virtual domains; one without a name where they are not used.
     pub vdoms: Vec<Vdom<'t>>,
     /// What is not understood on the level of the whole device.
@@ -66,13 +68,15 @@ pub struct Vdom<'t> {
     /// Its name; empty where virtual domains are not used.
     pub name: &'t str,
     /// `config system settings`.
-    pub settings: Settings,
+    pub settings: Settings<'t>,
     /// Its interfaces.
     pub interfaces: Vec<Interface<'t>>,
     /// True if the file lists interfaces at all.
     pub has_interfaces: bool,
     /// Zones, SD-WAN zones among them.
     pub zones: Vec<Zone<'t>>,
+    /// The next routers of SD-WAN members: interface, gateway.
+    pub member_gateways: Vec<(&'t str, IpAddr)>,
     /// Address objects of IPv4.
     pub addresses: Vec<Address<'t>>,
     /// Address objects of IPv6.
@@ -119,19 +123,24 @@ pub struct Vdom<'t> {
     pub helpers: Vec<Helper<'t>>,
     /// `config firewall ssl-ssh-profile`.
     pub ssl_profiles: Vec<SslProfile<'t>>,
+    /// Other security profiles: section, name, a number that differs where
+    /// their settings differ.
+    pub profiles: Vec<(&'t str, &'t str, u32)>,
     /// An enabled DoS policy.
     pub dos: Option<Span>,
     /// A configured dynamic routing protocol.
     pub dynamic_routing: Option<(&'static str, Span)>,
     /// SSL VPN listens on the device.
     pub ssl_vpn: bool,
+    /// Commands about entries that do not exist; without effect.
+    pub refused: Vec<Unknown>,
     /// What is not understood.
     pub unknown: Vec<Unknown>,
 }
 
 /// `config system settings`.
 #[derive(Debug, Default)]
-pub struct Settings {
+pub struct Settings<'t> {
     /// `central-nat enable`.
     pub central_nat: bool,
     /// `ngfw-mode policy-based`.
@@ -140,6 +149,10 @@ pub struct Settings {
     pub consolidated: bool,
     /// `opmode transparent`.
     pub transparent: Option<Span>,
+    /// Settings that let packets pass without the state of a connection.
+    pub bypasses: Vec<Feature<'t>>,
+    /// `strict-src-check enable`.
+    pub strict_source: Option<Span>,
 }
 
 /// `config system interface`.
@@ -153,6 +166,16 @@ pub struct Interface<'t> {
     pub addresses: Vec<IpNet>,
     /// DHCP or PPPoE.
     pub dynamic: bool,
+    /// The distance of the default route that comes with the address; `None`
+    /// where none is asked for.
+    pub default_route: Option<u64>,
+    /// `type vdom-link`, one end of a pair between virtual domains.
+    pub vdom_link: bool,
+    /// The interface that carries it (VLANs), and the VLAN.
+    pub carrier: Option<(&'t str, u64)>,
+    /// Virtual router addresses (VRRP) that it answers for while it is the
+    /// master.
+    pub shared: Vec<IpAddr>,
     /// `status` is not `down`.
     pub up: bool,
     /// `dedicated-to management`.
@@ -195,7 +218,10 @@ pub enum AddressKind<'t> {
     Name(&'static str, String),
     /// Members, and members that are taken out again.
     Group(Vec<&'t str>, Vec<&'t str>),
-    /// Something that cannot be told.
+    /// Addresses that the device learns elsewhere (dynamic addresses, MAC
+    /// addresses), by what defines them.
+    Elsewhere(String),
+    /// Something that is not understood.
     Other(String),
 }
 
@@ -330,6 +356,8 @@ pub struct Vip<'t> {
     pub enabled: bool,
     /// Outer addresses; `None` if they are not understood.
     pub external: Option<(IpAddr, IpAddr)>,
+    /// Outer addresses by address objects (`extaddr`).
+    pub external_objects: Vec<&'t str>,
     /// Inner addresses.
     pub mapped: Mapped,
     /// The interface by which packets come in; `any` for all.
@@ -340,10 +368,14 @@ pub struct Vip<'t> {
     pub sources: Vec<&'t str>,
     /// Protocol with outer and inner ports.
     pub ports: Option<PortForward>,
+    /// Any outer port leads to any inner one (`portmapping-type m-to-n`).
+    pub many_ports: bool,
     /// Services it is for; empty for all.
     pub services: Vec<&'t str>,
     /// It also gives the inner hosts their source address.
     pub translates_source: bool,
+    /// The device answers for its outer address (`arp-reply`).
+    pub answers: bool,
     /// What is not understood.
     pub unknown: Vec<Unknown>,
 }
@@ -359,8 +391,37 @@ pub struct Pool<'t> {
     pub last_line: u32,
     /// First and last address.
     pub range: Option<(IpAddr, IpAddr)>,
-    /// Source ports stay as they are (`one-to-one`).
-    pub keeps_ports: bool,
+    /// How it gives out addresses and ports.
+    pub mode: PoolMode,
+    /// Where that stands.
+    pub mode_place: Option<Span>,
+    /// The device answers for its addresses (`arp-reply`).
+    pub answers: bool,
+}
+
+/// How a pool gives out addresses and ports (`type`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PoolMode {
+    /// Many sources share an address.
+    Overload,
+    /// One source an address, with its own ports.
+    OneToOne,
+    /// Each source has a share of the ports of an address.
+    FixedPortRange,
+    /// Sources get blocks of ports.
+    PortBlocks,
+}
+
+impl PoolMode {
+    /// The word in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Overload => "overload",
+            Self::OneToOne => "one-to-one",
+            Self::FixedPortRange => "fixed-port-range",
+            Self::PortBlocks => "port-block-allocation",
+        }
+    }
 }
 
 /// What a policy does.
@@ -405,8 +466,8 @@ pub struct PolicyNat<'t> {
     pub enabled: bool,
     /// `ippool enable` with its pools.
     pub pools: Option<Vec<&'t str>>,
-    /// `fixedport enable`
-    pub fixed_port: bool,
+    /// `fixedport enable`: source ports stay; where it stands.
+    pub fixed_port: Option<Span>,
 }
 
 /// A treatment of a policy: setting, value, place.
@@ -416,6 +477,20 @@ pub struct Feature<'t> {
     pub setting: &'static str,
     /// Its value.
     pub value: &'t str,
+    /// Where it stands.
+    pub span: Option<Span>,
+}
+
+/// What a policy asks of the content of its traffic.
+#[derive(Clone, Debug, Default)]
+pub struct Identified<'t> {
+    /// Applications by number or name.
+    pub applications: Vec<&'t str>,
+    /// Other settings with their values.
+    pub other: Vec<(&'static str, Vec<&'t str>)>,
+    /// Applications must use their default ports
+    /// (`enforce-default-app-port`).
+    pub default_ports: bool,
     /// Where it stands.
     pub span: Option<Span>,
 }
@@ -465,10 +540,14 @@ pub struct Policy<'t> {
     pub nat: PolicyNat<'t>,
     /// `session-ttl`
     pub ttl: Option<(Timeout, Span)>,
+    /// `inspection-mode proxy`
+    pub proxy: Option<Feature<'t>>,
+    /// What it asks of the content (`security-policy`).
+    pub identified: Identified<'t>,
     /// `ssl-ssh-profile`
     pub ssl_profile: Option<Feature<'t>>,
-    /// Security profiles.
-    pub profiles: Vec<Feature<'t>>,
+    /// Security profiles, with the sections that define them.
+    pub profiles: Vec<(Feature<'t>, &'static str)>,
     /// Shapers and DSCP.
     pub qos: Vec<Feature<'t>>,
     /// `logtraffic`
@@ -523,6 +602,8 @@ pub struct Route<'t> {
     pub prefix: Option<IpNet>,
     /// Destination by address object.
     pub object: Option<&'t str>,
+    /// Destination by internet service.
+    pub internet: Option<&'t str>,
     /// IPv6.
     pub v6: bool,
     /// Egress interface.
@@ -605,4 +686,6 @@ pub struct SslProfile<'t> {
     pub checks: Vec<String>,
     /// Certificates alone are looked at.
     pub inspects_certificates: bool,
+    /// The file says of at least one protocol what is done with it.
+    pub printed: bool,
 }

@@ -60,7 +60,9 @@ const SECTIONS: &[(&[&str], &str)] = &[
             "system ipsec-aggregate", "system mobile-tunnel", "system aux", "system ipip-tunnel",
             "system gre-tunnel", "system sit-tunnel", "system ipv6-tunnel", "system vxlan",
             "system virtual-wire-pair*", "system pppoe-interface", "system wireless*",
-            "system carrier-endpoint-translation", "system admin*", "system backup*",
+            "system carrier-endpoint-translation", "system admin*", "system backup*", "automation*",
+            "ethernet-oam*", "system alarm", "system alias", "system geneve", "system ips", "system ips-urlfilter*",
+            "system ngfw-settings", "system sms-server", "system vne-interface", "system vpce", "netscan*",
         ],
         "management of the device and its links",
     ),
@@ -227,10 +229,17 @@ pub const INTERFACE: &[&str] = &[
     "vap-*",
 ];
 
+/// Settings of a virtual router (VRRP) besides its address.
+#[rustfmt::skip]
+pub const VRRP: &[&str] = &[
+    "version", "vrgrp", "priority", "adv-interval", "start-time", "preempt", "accept-mode", "vrdst",
+    "vrdst-priority", "ignore-default-route", "status",
+];
+
 /// Nested blocks of an interface.
 #[rustfmt::skip]
 pub const INTERFACE_BLOCKS: &[&str] = &[
-    "vrrp", "egress-queues", "client-options", "tagging", "wifi-networks", "wifi-*", "l2tp-client-settings",
+    "egress-queues", "client-options", "tagging", "wifi-networks", "wifi-*", "l2tp-client-settings",
     "dhcp-snooping-server-list", "mirroring-filter", "phy-setting",
 ];
 
@@ -282,26 +291,27 @@ pub const GLOBAL: &[&str] = &[
 #[rustfmt::skip]
 pub const SETTINGS: &[&str] = &[
     "comments", "gui-*", "inspection-mode", "vdom-type", "lan-extension-*", "sip-*", "default-voip-alg-mode",
-    "ses-denied-traffic", "strict-src-check", "asymroute*", "tcp-session-without-syn-*", "ecmp-*",
-    "v4-ecmp-mode", "v6-ecmp-*", "firewall-session-dirty", "bfd*", "utf8-spam-tagging", "wccp-cache-engine",
-    "vpn-stats-*", "status", "manageip", "manageip6", "gateway", "gateway6", "ip", "ip6", "device", "mac-ttl",
-    "discovered-device-timeout", "email-portal-check-dns", "default-policy-expiry-days", "http-external-dest",
-    "location-id", "lldp-*", "link-down-access", "nat46-*", "nat64-*", "p2p-rate-limit", "fqdn-session-check",
-    "ike-*", "ext-resource-session-check", "dyn-addr-session-check", "consolidated-firewall-mode",
-    "dhcp-proxy*", "dhcp-server-ip", "dhcp6-server-ip", "deny-tcp-with-icmp", "delay-tcp-npu-session",
+    "ses-denied-traffic", "tcp-session-without-syn", "ecmp-max-paths", "v4-ecmp-mode", "v6-ecmp-mode",
+    "firewall-session-dirty", "bfd*", "utf8-spam-tagging", "wccp-cache-engine", "vpn-stats-*", "manageip",
+    "manageip6", "gateway", "gateway6", "ip", "ip6", "device", "mac-ttl", "discovered-device-timeout",
+    "email-portal-check-dns", "default-policy-expiry-days", "http-external-dest", "location-id", "lldp-*",
+    "link-down-access", "nat46-generate-*", "nat46-force-ipv4-*", "nat64-force-ipv6-*", "p2p-rate-limit",
+    "fqdn-session-check", "ike-*", "ext-resource-session-check", "dyn-addr-session-check", "dhcp-proxy*",
+    "dhcp-server-ip", "dhcp6-server-ip", "deny-tcp-with-icmp", "delay-tcp-npu-session",
     "allow-linkdown-path", "allow-subnet-overlap", "auxiliary-session", "application-bandwidth-tracking",
-    "block-land-attack", "ses-denied-*", "session-insert-trial", "hairpin-*", "internet-service-*",
-    "intree-ses-best-route", "ngfw-mode-*", "detect-unknown-esp", "snat-hairpin-traffic", "sctp-*",
-    "ssl-ssh-profile", "motherboard-traffic-forwarding", "multicast-ttl-notchange", "allow-*",
-    "implicit-allow-dns", "policy-offload-level", "prp-*", "vpn-*", "dp-load-*", "per-ip-*",
-    "mcast-session-*", "ip-*", "wan-*", "gui-default-policy-columns", "webfilter-*", "endpoint-*",
-    "explicit-*", "best-route-*",
+    "block-land-attack", "ses-denied-multicast-traffic", "internet-service-database-cache",
+    "internet-service-app-ctrl-size", "intree-ses-best-route", "detect-unknown-esp", "snat-hairpin-traffic",
+    "hairpin-*", "sctp-session-without-init", "ssl-ssh-profile", "motherboard-traffic-forwarding",
+    "multicast-ttl-notchange", "policy-offload-level", "prp-trailer-action", "dp-load-distribution-method",
+    "mcast-session-accounting", "mcast-session-counting", "mcast-session-counting6",
+    "gui-default-policy-columns", "best-route-*", "default-app-port-as-service", "allow-tcp-*",
+    "h323-direct-model", "session-insert-trial",
 ];
 
 /// Settings of a static route.
 #[rustfmt::skip]
 pub const ROUTE: &[&str] = &[
-    "comment", "weight", "link-monitor-exempt", "bfd", "tag", "dynamic-gateway", "preferred-source", "dst",
+    "comment", "weight", "link-monitor-exempt", "bfd", "tag", "dynamic-gateway", "preferred-source",
     "seq-num", "uuid", "virtual-wan-link", "sdwan",
 ];
 

@@ -135,8 +135,8 @@ impl<'a> Iterator for Lexer<'a> {
 fn is_prompt(words: &[Cow<'_, str>]) -> bool {
     let verb = words.first().map_or("", |w| w.as_ref());
     let known = [
-        "config", "edit", "set", "unset", "append", "next", "end", "select", "unselect", "delete",
-        "rename", "move", "clone", "purge", "abort",
+        "config", "edit", "set", "unset", "clear", "append", "next", "end", "select", "unselect",
+        "delete", "rename", "move", "clone", "purge", "abort",
     ];
     !known.contains(&verb) && words.iter().skip(1).take(2).any(|w| w == "#" || w == "$")
 }

@@ -14,12 +14,15 @@ mod ends;
 mod local;
 mod nat;
 mod network;
+mod own_address;
 mod policy;
+mod policy_route;
 mod same_interface;
 mod schedule;
 mod service;
 mod source_nat;
 mod treatment;
+mod vdom_link;
 
 use address::Addresses;
 use service::Services;
@@ -51,6 +54,7 @@ pub fn lower(config: &Config<'_>, id: SourceId, fallback: &str) -> (Vec<Device>,
         devices.push(lowering.device);
         diagnostics.append(&mut lowering.diagnostics);
     }
+    vdom_link::link(config, &mut devices);
     diagnostics.sort_by(|a, b| (a.span, a.code, &a.message).cmp(&(b.span, b.code, &b.message)));
     diagnostics.dedup();
     (devices, diagnostics)
@@ -80,7 +84,7 @@ impl<'c, 't> Lowering<'c, 't> {
             diagnostics: Vec::new(),
             names: FxHashMap::default(),
             addresses: Addresses::new(vdom),
-            services: Services::new(vdom),
+            services: Services::new(vdom, config.version),
             zones: FxHashMap::default(),
             vips: nat::Vips::new(vdom),
             schedules: vdom
@@ -107,10 +111,23 @@ impl<'c, 't> Lowering<'c, 't> {
                 effect: Effect::Opaque,
             });
         }
+        for refused in &self.vdom.refused {
+            self.diagnostics.push(Diagnostic {
+                code: "undefined-reference",
+                severity: Severity::Warning,
+                span: Some(refused.span),
+                message: format!(
+                    "`{}` fails on the device: no such entry, or the name is taken",
+                    refused.text
+                ),
+                effect: Effect::None,
+            });
+        }
         self.network();
         self.definitions();
         self.access_lists();
         self.destination_nat();
+        self.own_nat_addresses();
         self.policy_routes();
         self.forward();
         self.source_nat();
@@ -234,6 +251,14 @@ impl<'c, 't> Lowering<'c, 't> {
             self.assume(
                 "dynamic-routes-unknown",
                 "routes learned by dynamic routing are not in the configuration",
+                Some(span),
+                true,
+            );
+        }
+        if let Some(span) = self.vdom.settings.strict_source {
+            self.assume(
+                "reverse-path-check",
+                "packets are taken to come in where the best route to their source leads (`strict-src-check`)",
                 Some(span),
                 true,
             );

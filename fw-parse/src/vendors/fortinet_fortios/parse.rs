@@ -1,13 +1,15 @@
 //! Sections to the vendor's AST: which section is what.
 
 use super::ast::{
-    Config, Global, Helper, SessionTtl, Settings, SslProfile, Timeout, Unknown, Vdom, Version,
+    Config, Feature, Global, Helper, SessionTtl, Settings, SslProfile, Timeout, Unknown, Vdom,
+    Version,
 };
 use super::inert;
-use super::read::{Reader, ports, timeout_of};
+use super::read::{Reader, ports};
 use super::table::{Entry, File, Section};
 use fw_model::Ledger;
 
+mod nat;
 mod network;
 mod objects;
 mod policy;
@@ -26,6 +28,13 @@ pub fn parse<'t>(file: &'t File<'_>, ledger: &mut Ledger) -> Config<'t> {
     }
     for &line in &file.prompts {
         reader.ledger.inert(line, "terminal prompt");
+    }
+    if let Some((path, span)) = &file.cut_off {
+        // What followed is missing: policies, objects, anything.
+        config.unknown.push(Unknown {
+            text: format!("config {path} without its end: the file is cut off"),
+            span: *span,
+        });
     }
     let root = &file.root.own;
     config.unknown.extend(reader.strays(&file.root));
@@ -73,6 +82,9 @@ pub fn parse<'t>(file: &'t File<'_>, ledger: &mut Ledger) -> Config<'t> {
         }
     }
     network::keep_own_interfaces(&mut config);
+    if let Some((_, span)) = &file.cut_off {
+        reader.ledger.opaque(span.line);
+    }
     config
 }
 
@@ -97,21 +109,29 @@ fn whole_device<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, config: &mut 
                 reader.known(section);
                 let own = &section.own;
                 config.hostname = own.word("hostname").or(config.hostname);
-                let port = |name| own.number(name).and_then(|p| u16::try_from(p).ok());
+                let unknown = &mut config.unknown;
                 config.global = Global {
                     redirect: own.flag("allow-traffic-redirect"),
                     redirect6: own.flag("ipv6-allow-traffic-redirect"),
-                    udp_idle: own
-                        .number("udp-idle-timer")
+                    udp_idle: reader
+                        .number(own, "udp-idle-timer", unknown)
                         .zip(own.place("udp-idle-timer")),
-                    http_port: port("admin-port"),
-                    https_port: port("admin-sport"),
-                    ssh_port: port("admin-ssh-port"),
-                    telnet_port: port("admin-telnet-port"),
+                    http_port: reader.number(own, "admin-port", unknown),
+                    https_port: reader.number(own, "admin-sport", unknown),
+                    ssh_port: reader.number(own, "admin-ssh-port", unknown),
+                    telnet_port: reader.number(own, "admin-telnet-port", unknown),
                     trusted_hosts: config.global.trusted_hosts,
                 };
                 config.unknown.extend(reader.rest(own, inert::GLOBAL, &[]));
                 config.unknown.extend(reader.strays(section));
+            }
+            "system vdom-link" => {
+                open(reader, section, &mut config.unknown);
+                for entry in section.entries() {
+                    config.vdom_links.push(&entry.name);
+                    let unknown = reader.rest(entry, &["type", "vcluster"], &[]);
+                    config.unknown.extend(unknown);
+                }
             }
             "system admin" => {
                 let bound = |e: &Entry<'_>| {
@@ -128,21 +148,44 @@ fn whole_device<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, config: &mut 
     }
 }
 
+/// Settings of a virtual domain with which packets pass that belong to no
+/// known connection.
+const BYPASSES: [&str; 4] = [
+    "asymroute",
+    "asymroute6",
+    "asymroute-icmp",
+    "asymroute6-icmp",
+];
+
 /// The sections of one virtual domain.
 fn sections<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, vdom: &mut Vdom<'t>) {
     for section in &scope.blocks {
         let path = section.path.as_str();
         match path {
-            "global" | "vdom" | "system global" | "system admin" => continue,
+            "global" | "vdom" | "system global" | "system admin" | "system vdom-link" => continue,
             _ => {}
         }
         let known = objects::section(reader, section, vdom)
+            || nat::section(reader, section, vdom)
             || policy::section(reader, section, vdom)
             || network::section(reader, section, vdom)
             || other(reader, section, vdom);
         if known {
             let strays = reader.strays(section);
             vdom.unknown.extend(strays);
+            for (text, span) in &section.refused {
+                vdom.refused.push(Unknown {
+                    text: text.clone(),
+                    span: *span,
+                });
+            }
+        } else if policy::PROFILES.iter().any(|(_, section)| *section == path) {
+            // What a profile blocks is not modeled; that it changed is.
+            reader.known(section);
+            vdom.profiles.extend(section.entries().map(|entry| {
+                let number = fingerprint(&entry.text_without(inert::PLAIN));
+                (path, entry.name.as_ref(), number)
+            }));
         } else if let Some(reason) = inert::section(path) {
             reader.inert(section, reason);
         } else if section.is_empty() {
@@ -152,6 +195,13 @@ fn sections<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, vdom: &mut Vdom<'
             vdom.unknown.push(unknown);
         }
     }
+}
+
+/// A number that differs where texts differ (FNV-1a).
+fn fingerprint(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
 }
 
 /// Marks the lines of a section whose entries carry their own unknowns; what
@@ -172,13 +222,34 @@ fn other<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut Vdom<
                 policy_based: own.word("ngfw-mode") == Some("policy-based"),
                 consolidated: own.enabled("consolidated-firewall-mode"),
                 transparent: own.place("opmode").filter(|_| transparent),
+                bypasses: BYPASSES
+                    .iter()
+                    .filter_map(|setting| {
+                        let value = own.word(setting).filter(|v| *v != "disable")?;
+                        let span = own.place(setting);
+                        Some(Feature {
+                            setting,
+                            value,
+                            span,
+                        })
+                    })
+                    .collect(),
+                strict_source: own
+                    .enabled("strict-src-check")
+                    .then(|| own.place("strict-src-check"))
+                    .flatten(),
             };
+            for (setting, off) in [("implicit-allow-dns", "disable"), ("status", "enable")] {
+                if own.word(setting).is_some_and(|value| value != off) {
+                    reader.refuse(own, setting, &mut vdom.unknown);
+                }
+            }
             let unknown = reader.rest(own, inert::SETTINGS, &[]);
             vdom.unknown.extend(unknown);
         }
         "system session-ttl" => {
             reader.known(section);
-            vdom.session_ttl = session_ttl(section);
+            vdom.session_ttl = session_ttl(reader, section, &mut vdom.unknown);
             let unknown = reader.rest(&section.own, inert::PLAIN, &[]);
             vdom.unknown.extend(unknown);
         }
@@ -222,6 +293,15 @@ fn other<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut Vdom<
                     .push((&entry.name, entry.text_without(inert::PLAIN)));
             }
         }
+        "system switch-interface" => {
+            // The ports of a software switch are one subnet, unless policies
+            // decide between them.
+            let explicit = |e: &Entry<'_>| e.word("intra-switch-policy") == Some("explicit");
+            if section.entries().any(explicit) {
+                return false;
+            }
+            reader.inert(section, "ports of one subnet");
+        }
         "vpn ssl settings" => {
             vdom.ssl_vpn = !section.is_empty() && section.own.word("status") != Some("disable");
             reader.inert(section, "identities and tunnels; policies name them");
@@ -231,30 +311,39 @@ fn other<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut Vdom<
     true
 }
 
-fn session_ttl(section: &Section<'_>) -> SessionTtl {
+fn session_ttl(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    unknown: &mut Vec<Unknown>,
+) -> SessionTtl {
+    /// Of an entry that does not say.
+    const OF_ENTRY: Timeout = Timeout::Seconds(300);
     let own = &section.own;
     let mut out = SessionTtl {
-        default: timeout_of(own, "default"),
+        default: reader.timeout(own, "default", unknown),
         ports: Vec::new(),
     };
     for entry in own.block("port").into_iter().flat_map(Section::entries) {
-        let protocol = entry
-            .number("protocol")
-            .and_then(|p| u8::try_from(p).ok())
-            .unwrap_or(0);
-        let low = entry.word("start-port").and_then(ports);
-        let high = entry.word("end-port").and_then(ports);
-        // The number of the entry is the port where no range is given.
-        let range = match (low, high) {
-            (Some(low), Some(high)) => Some((low.0, high.0)),
-            (Some(low), None) => Some((low.0, low.0)),
-            (None, Some(high)) => Some((0, high.0)),
-            (None, None) => Some((0, u16::MAX)),
+        let protocol: Option<u8> = reader.number(entry, "protocol", unknown);
+        let mut port = |reader: &mut Reader<'_>, name: &str| {
+            reader.value(entry, name, unknown, |words| match words {
+                [one] => ports(one),
+                _ => None,
+            })
         };
-        let time =
-            timeout_of(entry, "timeout").or_else(|| Some((Timeout::Seconds(300), entry.span?)));
-        if let (Some(range), Some((time, span))) = (range, time) {
-            out.ports.push((protocol, range, time, span));
+        let low = port(reader, "start-port");
+        let high = port(reader, "end-port");
+        let range = match (low, high) {
+            (Some(low), Some(high)) => (low.0, high.0),
+            (Some(low), None) => (low.0, low.0),
+            (None, Some(high)) => (0, high.0),
+            (None, None) => (0, u16::MAX),
+        };
+        let time = reader
+            .timeout(entry, "timeout", unknown)
+            .or_else(|| Some((OF_ENTRY, entry.span?)));
+        if let Some((time, span)) = time {
+            out.ports.push((protocol.unwrap_or(0), range, time, span));
         }
     }
     out
@@ -263,26 +352,40 @@ fn session_ttl(section: &Section<'_>) -> SessionTtl {
 /// What a TLS profile decrypts. All of it is inspection: none of its lines
 /// decides about addresses and ports, so all count as read.
 fn ssl_profile<'t>(entry: &'t Entry<'_>) -> SslProfile<'t> {
+    /// The protocols of a profile, all but SSH over TLS.
+    const PROTOCOLS: [&str; 8] = [
+        "ssl", "https", "ftps", "imaps", "pop3s", "smtps", "dot", "ssh",
+    ];
     let mut profile = SslProfile {
         name: &entry.name,
         decrypted: Vec::new(),
         checks: Vec::new(),
         inspects_certificates: false,
+        printed: false,
     };
     for block in &entry.blocks {
         let own = &block.own;
+        // A protocol without a status has the default, which is to inspect it
+        // deeply; `ssl` stands for all protocols and is off by default.
+        let default = match block.path.as_str() {
+            "ssl" | "ssh" | "dot" => "disable",
+            _ if own.words("ports").is_some() => "deep-inspection",
+            _ => "disable",
+        };
         let status = own
             .word("inspect-all")
             .filter(|v| *v != "disable")
-            .or(own.word("status"));
+            .or(own.word("status"))
+            .unwrap_or(default);
         let ports = own.list("ports").join(",");
+        profile.printed |= PROTOCOLS.contains(&block.path.as_str());
         match status {
-            Some("deep-inspection" | "enable") if block.path != "ssh" => {
+            "deep-inspection" | "enable" if block.path != "ssh" => {
                 profile
                     .decrypted
                     .push(format!("{} {ports}", block.path).trim_end().to_owned());
             }
-            Some("certificate-inspection") => profile.inspects_certificates = true,
+            "certificate-inspection" => profile.inspects_certificates = true,
             _ => {}
         }
         for name in [

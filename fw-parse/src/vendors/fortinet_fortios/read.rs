@@ -5,7 +5,7 @@ use super::inert::listed;
 use super::table::{Entry, Section};
 use fw_model::{Ledger, Span};
 use ipnet::{IpNet, Ipv4Net};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Writes down what becomes of the lines.
 pub struct Reader<'l> {
@@ -44,6 +44,66 @@ impl Reader<'_> {
         Unknown {
             text: section.text(),
             span: section.ranges.first().map_or(no_span, |r| r.0),
+        }
+    }
+
+    /// The value of a setting as `read` understands it; `None` if it has its
+    /// default. A value that `read` refuses is not understood: it goes to
+    /// `unknown`, so that no default takes its place.
+    pub fn value<T>(
+        &mut self,
+        entry: &Entry<'_>,
+        name: &str,
+        unknown: &mut Vec<Unknown>,
+        read: impl FnOnce(&[&str]) -> Option<T>,
+    ) -> Option<T> {
+        let value = read(&entry.words(name)?);
+        if value.is_none() {
+            self.refuse(entry, name, unknown);
+        }
+        value
+    }
+
+    /// A number that fits the type, see [`Self::value`].
+    pub fn number<T: TryFrom<u64>>(
+        &mut self,
+        entry: &Entry<'_>,
+        name: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> Option<T> {
+        self.value(entry, name, unknown, |words| match words {
+            [one] => T::try_from(one.parse::<u64>().ok()?).ok(),
+            _ => None,
+        })
+    }
+
+    /// A timeout with its place: seconds or `never`; 0 stands for "not set".
+    pub fn timeout(
+        &mut self,
+        entry: &Entry<'_>,
+        name: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> Option<(Timeout, Span)> {
+        let value = self.value(entry, name, unknown, |words| match words {
+            ["never"] => Some(Timeout::Never),
+            [seconds] => seconds.parse().ok().map(Timeout::Seconds),
+            _ => None,
+        })?;
+        let place = entry.place(name)?;
+        (value != Timeout::Seconds(0)).then_some((value, place))
+    }
+
+    /// A setting whose value is not understood.
+    pub fn refuse(&mut self, entry: &Entry<'_>, name: &str, unknown: &mut Vec<Unknown>) {
+        let last = entry.settings.iter().rev().find(|s| s.name == name);
+        if let Some(setting) = last {
+            for line in setting.span.line..=setting.last_line {
+                self.ledger.opaque(line);
+            }
+            unknown.push(Unknown {
+                text: setting.text(),
+                span: setting.span,
+            });
         }
     }
 
@@ -141,28 +201,6 @@ pub fn ports(text: &str) -> Option<(u16, u16)> {
     }
 }
 
-/// Seconds or `never`; 0 stands for "not set".
-pub fn timeout(text: &str) -> Option<Timeout> {
-    match text {
-        "never" => Some(Timeout::Never),
-        "0" => None,
-        n => n.parse().ok().map(Timeout::Seconds),
-    }
-}
-
-/// A timeout of an entry with its place.
-pub fn timeout_of(entry: &Entry<'_>, name: &str) -> Option<(Timeout, Span)> {
-    let value = timeout(entry.word(name)?)?;
-    Some((value, entry.place(name)?))
-}
-
-/// An unspecified IPv4 address stands for "not set".
-pub fn set_address(text: &str) -> Option<IpAddr> {
-    text.parse().ok().filter(|a| {
-        *a != IpAddr::V4(Ipv4Addr::UNSPECIFIED) && *a != IpAddr::V6(Ipv6Addr::UNSPECIFIED)
-    })
-}
-
 /// `YYYY/MM/DD` or `YYYY-MM-DD` with `HH:MM[:SS]` as civil minutes since
 /// 1970-01-01, in either order.
 pub fn instant(words: &[&str]) -> Option<i64> {
@@ -211,7 +249,6 @@ mod tests {
         assert_eq!(prefix(&["10.0.0.1", "255.0.255.0"]), None);
         assert_eq!(ports("80-90"), Some((80, 90)));
         assert_eq!(range("10.0.0.1").unwrap().0, range("10.0.0.1").unwrap().1);
-        assert_eq!(timeout("0"), None);
     }
 
     #[test]

@@ -2,8 +2,7 @@
 //!
 //! Source: a factory virtual domain of FortiOS 6.4.4 as printed in
 //! `snapshots/fortios_first_basic/configs/d2_fw/show.txt` of
-//! github.com/batfish/lab-validation, commit dbe21f088e55 (2026-06-29). In
-//! FortiOS 5.2 KERBEROS was port 88 alone.
+//! github.com/batfish/lab-validation, commit dbe21f088e55 (2026-06-29).
 
 /// What a predefined service holds.
 #[derive(Clone, Copy, Debug)]
@@ -20,15 +19,25 @@ pub enum Predefined {
 
 use Predefined::{Icmp, Ports, Protocol, Proxy};
 
-/// A predefined service by its name.
-pub fn service(name: &str) -> Option<Predefined> {
-    SERVICES.iter().find(|s| s.0 == name).map(|s| s.1)
+/// A predefined service by its name, in the release `major.minor` if that is
+/// known.
+pub fn service(name: &str, release: Option<(u16, u16)>) -> Option<Predefined> {
+    let old = release.is_some_and(|release| release <= (5, 2));
+    let found = |list: &[(&str, Predefined)]| list.iter().find(|s| s.0 == name).map(|s| s.1);
+    old.then(|| found(SERVICES_5_2))
+        .flatten()
+        .or_else(|| found(SERVICES))
 }
 
 /// The members of a predefined group.
 pub fn group(name: &str) -> Option<&'static [&'static str]> {
     GROUPS.iter().find(|g| g.0 == name).map(|g| g.1)
 }
+
+/// What FortiOS 5.2 had otherwise, as printed in
+/// `tests/unit_tests/fortigate_parser/config_examples/vdom.conf` of
+/// github.com/acidjunk/fortigate-config-parser, commit 464e9d7e1ea4.
+const SERVICES_5_2: &[(&str, Predefined)] = &[("KERBEROS", Ports("88", "88"))];
 
 const SERVICES: &[(&str, Predefined)] = &[
     ("DNS", Ports("53", "53")),
@@ -154,7 +163,7 @@ mod tests {
             }
         }
         for (name, members) in GROUPS {
-            assert!(members.iter().all(|m| service(m).is_some()), "{name}");
+            assert!(members.iter().all(|m| service(m, None).is_some()), "{name}");
         }
     }
 }

@@ -22,7 +22,7 @@ const COMMANDS: usize = 1024;
 pub enum Verb {
     /// Replaces the value (`set`, `select`).
     Set,
-    /// Back to the default.
+    /// Back to the default (`unset`, `clear`).
     Unset,
     /// Adds values.
     Append,
@@ -91,8 +91,13 @@ pub struct Section<'a> {
     pub own: Entry<'a>,
     /// Commands in it that are not understood.
     pub strays: Vec<(String, Span, u32)>,
+    /// Commands in it about entries that do not exist: the device refuses
+    /// them and goes on.
+    pub refused: Vec<(String, Span)>,
     entries: Vec<Option<Entry<'a>>>,
     index: FxHashMap<Cow<'a, str>, usize>,
+    /// The highest number that an entry ever had.
+    highest: u64,
     seen: Cell<bool>,
 }
 
@@ -105,6 +110,20 @@ pub struct File<'a> {
     pub comments: Vec<(&'a str, u32)>,
     /// Lines that a terminal session left.
     pub prompts: Vec<u32>,
+    /// The innermost section that no `end` closes: the rest of the file is
+    /// missing.
+    pub cut_off: Option<(String, Span)>,
+}
+
+/// What became of a command on the list of entries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Outcome {
+    /// It is carried out.
+    Done,
+    /// It names an entry that does not exist, or one that exists already.
+    Refused,
+    /// It is not understood.
+    Stray,
 }
 
 impl<'a> Entry<'a> {
@@ -253,6 +272,7 @@ impl<'a> Section<'a> {
             *slot = Some(entry);
             return;
         }
+        self.highest = self.highest.max(entry.name.parse().unwrap_or(0));
         self.index.insert(entry.name.clone(), self.entries.len());
         self.entries.push(Some(entry));
     }
@@ -268,65 +288,67 @@ impl<'a> Section<'a> {
             .collect();
     }
 
-    /// `delete`, `move`, `clone`, `rename`, `purge`. False if it fails.
-    fn command(&mut self, words: &[Cow<'a, str>]) -> bool {
+    /// `delete`, `move`, `clone`, `rename`, `purge`.
+    fn command(&mut self, words: &[Cow<'a, str>]) -> Outcome {
+        use Outcome::{Done, Refused, Stray};
         let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
         match words.as_slice() {
-            ["delete", names @ ..] => names.iter().all(|name| {
-                let found = self.take(name).is_some();
-                self.index.remove(*name);
-                found
-            }),
+            ["delete", names @ ..] if !names.is_empty() => {
+                let mut all = true;
+                for name in names {
+                    all &= self.take(name).is_some();
+                    self.index.remove(*name);
+                }
+                if all { Done } else { Refused }
+            }
             ["purge"] => {
                 self.entries.clear();
                 self.index.clear();
-                true
+                Done
             }
             ["rename", old, "to", new] => {
                 if self.index.contains_key(*new) {
-                    return false;
+                    return Refused;
                 }
                 let Some((at, mut entry)) = self.take(old) else {
-                    return false;
+                    return Refused;
                 };
                 let new: Cow<'a, str> = Cow::Owned((*new).to_owned());
                 self.index.remove(*old);
                 self.index.insert(new.clone(), at);
                 entry.name = new;
                 self.put(Some(at), entry);
-                true
+                Done
             }
             ["clone", old, "to", new] => {
-                let Some(entry) = self.index.get(*old).and_then(|&at| self.entries.get(at)) else {
-                    return false;
-                };
-                let Some(mut entry) = entry.clone() else {
-                    return false;
+                let entry = self.index.get(*old).and_then(|&at| self.entries.get(at));
+                let Some(mut entry) = entry.cloned().flatten() else {
+                    return Refused;
                 };
                 if self.index.contains_key(*new) {
-                    return false;
+                    return Refused;
                 }
                 entry.name = Cow::Owned((*new).to_owned());
                 self.put(None, entry);
-                true
+                Done
             }
             ["move", name, side @ ("before" | "after"), other] if name != other => {
                 if !self.index.contains_key(*other) {
-                    return false;
+                    return Refused;
                 }
                 let Some((_, entry)) = self.take(name) else {
-                    return false;
+                    return Refused;
                 };
                 self.reindex();
                 let Some(&at) = self.index.get(*other) else {
-                    return false;
+                    return Refused;
                 };
                 let at = if *side == "before" { at } else { at + 1 };
                 self.entries.insert(at.min(self.entries.len()), Some(entry));
                 self.reindex();
-                true
+                Done
             }
-            _ => false,
+            _ => Stray,
         }
     }
 }
@@ -386,7 +408,11 @@ pub fn read<'a>(lexer: Lexer<'a>) -> File<'a> {
             "edit" if count > 1 => {
                 close_entry(&mut stack, statement.span.line);
                 if let Some(Frame::Section(section)) = stack.last_mut() {
-                    let name = statement.words.get(1).cloned().unwrap_or_default();
+                    let mut name = statement.words.get(1).cloned().unwrap_or_default();
+                    if name == "0" {
+                        // The next free number: every `edit 0` is a new entry.
+                        name = Cow::Owned(section.highest.saturating_add(1).to_string());
+                    }
                     let (at, entry) = match section.take(&name) {
                         Some((at, entry)) => (Some(at), entry),
                         None => (
@@ -415,9 +441,9 @@ pub fn read<'a>(lexer: Lexer<'a>) -> File<'a> {
                     stray(&mut file, &mut stack, &statement);
                 }
             }
-            "set" | "select" | "unset" | "append" | "unselect" if count > 1 => {
+            "set" | "select" | "unset" | "clear" | "append" | "unselect" if count > 1 => {
                 let verb = match verb.as_str() {
-                    "unset" => Verb::Unset,
+                    "unset" | "clear" => Verb::Unset,
                     "append" => Verb::Append,
                     "unselect" => Verb::Unselect,
                     _ => Verb::Set,
@@ -436,15 +462,21 @@ pub fn read<'a>(lexer: Lexer<'a>) -> File<'a> {
             }
             "delete" | "move" | "clone" | "rename" | "purge" => {
                 commands += 1;
-                let done = match stack.last_mut() {
+                let outcome = match stack.last_mut() {
                     Some(Frame::Section(section)) if commands <= COMMANDS => {
-                        section.command(&statement.words)
+                        let outcome = section.command(&statement.words);
+                        if outcome == Outcome::Refused {
+                            let text = statement.words.join(" ");
+                            section.refused.push((text, statement.span));
+                        }
+                        outcome
                     }
-                    _ => false,
+                    _ => Outcome::Stray,
                 };
-                if !done {
+                if outcome == Outcome::Stray {
                     stray(&mut file, &mut stack, &statement);
-                } else if let [_, old, _, new] = statement.words.as_slice()
+                } else if outcome == Outcome::Done
+                    && let [_, old, _, new] = statement.words.as_slice()
                     && verb == "rename"
                 {
                     let in_vdom = stack.iter().any(|f| matches!(f, Frame::Entry(..)));
@@ -463,7 +495,11 @@ pub fn read<'a>(lexer: Lexer<'a>) -> File<'a> {
             _ => stray(&mut file, &mut stack, &statement),
         }
     }
-    // A file that is cut off closes what is open.
+    // A file that is cut off closes what is open, and says so.
+    file.cut_off = stack.iter().rev().find_map(|frame| match frame {
+        Frame::Section(s) => Some((s.path.clone(), s.ranges.last()?.0)),
+        Frame::Entry(..) => None,
+    });
     while !stack.is_empty() {
         close_entry(&mut stack, last);
         close_section(&mut file, &mut stack, last);
@@ -587,6 +623,10 @@ mod tests {
         assert_eq!(with("rename 2 to x"), ["1", "x", "3"]);
         assert!(with("purge").is_empty());
         assert_eq!(with("move 7 before 1"), ["1", "2", "3"]);
+        assert_eq!(
+            with("edit 0\nnext\nedit 0\nnext"),
+            ["1", "2", "3", "4", "5"]
+        );
     }
 
     #[test]
@@ -601,6 +641,24 @@ mod tests {
         assert_eq!(entry.word("q"), Some("r"));
         assert_eq!(entry.unread().count(), 0);
         assert_eq!(section.ranges.len(), 2);
+    }
+
+    #[test]
+    fn what_the_device_refuses_and_what_is_missing() {
+        let read_text = |text: &str| {
+            let source = Source::new("x", text.to_owned());
+            read(Lexer::new(SourceId(0), &source))
+                .root
+                .own
+                .block("t")
+                .map(|s| (s.refused.len(), s.strays.len()))
+        };
+        let text = "config t\nedit 1\nnext\ndelete 7\nmove 1 frob 2\nend\n";
+        assert_eq!(read_text(text), Some((1, 1)));
+        let source = Source::new("x", "config a\nconfig b\nedit 1\nset c d\n".to_owned());
+        let file = read(Lexer::new(SourceId(0), &source));
+        let (path, span) = file.cut_off.unwrap();
+        assert_eq!((path.as_str(), span.line), ("b", 2));
     }
 
     #[test]

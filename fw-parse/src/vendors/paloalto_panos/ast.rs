@@ -45,6 +45,12 @@ pub(super) struct Settings {
     pub(super) active_active_id: Option<String>,
     /// Whether IPv6 is firewalled, where it says so.
     pub(super) ipv6_firewalling: Option<bool>,
+    /// Whether sessions may start without a SYN.
+    pub(super) non_syn_tcp: Option<(bool, Place)>,
+    /// Whether packets out of their window pass, as on asymmetric paths.
+    pub(super) out_of_window: Option<(bool, Place)>,
+    /// It takes rules and objects from a Panorama.
+    pub(super) managed: bool,
 }
 
 /// Objects and rules of one place: shared, a device group, a virtual system.
@@ -85,13 +91,19 @@ pub(super) struct Template<'t> {
     pub(super) network: Network<'t>,
     pub(super) systems: Vec<VirtualSystem<'t>>,
     pub(super) settings: Settings,
+    pub(super) variables: Variables<'t>,
 }
+
+/// Names that start with `$`, and what stands for them.
+pub(super) type Variables<'t> = Vec<(&'t str, Word<'t>)>;
 
 /// Templates in order of precedence, and the devices they are for.
 #[derive(Debug, Default)]
 pub(super) struct Stack<'t> {
     pub(super) templates: Vec<Word<'t>>,
     pub(super) devices: Vec<&'t str>,
+    /// Variables of single devices, by serial number.
+    pub(super) of_devices: Vec<(&'t str, Variables<'t>)>,
     /// What the stack itself overrides.
     pub(super) own: Template<'t>,
 }
@@ -114,6 +126,9 @@ pub(super) struct Network<'t> {
     pub(super) routers: Vec<Router<'t>>,
     pub(super) management_profiles: Vec<ManagementProfile<'t>>,
     pub(super) shared_gateways: Vec<(&'t str, Vec<Word<'t>>)>,
+    /// Sections of features that answer packets to the device itself: `ike`,
+    /// `dhcp`, `dns-proxy`, `gre`.
+    pub(super) features: Vec<&'t str>,
     /// Parts of interfaces that are not understood.
     pub(super) unknown: Vec<Unknown>,
     /// True if there is a `network` section at all.
@@ -128,6 +143,7 @@ impl Network<'_> {
         self.routers.extend(other.routers);
         self.management_profiles.extend(other.management_profiles);
         self.shared_gateways.extend(other.shared_gateways);
+        self.features.extend(other.features);
         self.unknown.extend(other.unknown);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::inert;
 use super::tree::{At, MAX_DEPTH, Mark, Place};
-use fw_model::{Ledger, Source};
+use fw_model::Ledger;
 
 /// A value that nothing reads and nothing declares inert.
 pub(super) struct Unread {
@@ -32,14 +32,14 @@ enum Status {
 const EMPTY: &str = "an empty section";
 const COMMENT: &str = "a comment or the frame of the configuration";
 
-/// Marks what is inert, fills a ledger, and returns what is left over.
+/// Marks what is inert, writes into a ledger, and returns what is left over.
 pub(super) fn settle(
     root: At<'_>,
-    source: &Source,
+    ledger: &mut Ledger,
     comments: &[(u32, u32)],
     edits: &[(u32, u32)],
-) -> (Ledger, Vec<Unread>) {
-    let lines = source.line_count() as usize;
+) -> Vec<Unread> {
+    let lines = ledger.iter().count();
     let mut sweep = Sweep {
         held: vec![Held::Nothing; lines + 1],
         unread: Vec::new(),
@@ -48,7 +48,6 @@ pub(super) fn settle(
     for child in root.children() {
         let _ = sweep.visit(child, Mark::None);
     }
-    let mut ledger = Ledger::new(source);
     for (line, held) in sweep.held.iter().enumerate() {
         let line = line as u32;
         match held {
@@ -70,7 +69,7 @@ pub(super) fn settle(
             ledger.modeled(line);
         }
     }
-    (ledger, sweep.unread)
+    sweep.unread
 }
 
 struct Sweep<'t> {
@@ -111,8 +110,8 @@ impl<'t> Sweep<'t> {
             (None, Mark::Modeled) => Status::Modeled,
             (None, Mark::Inert(reason)) => Status::Inert(reason),
             (None, Mark::Opaque) => Status::Opaque,
-            (None, Mark::None) => {
-                if is_section(at.name()) {
+            (None, Mark::None | Mark::Stray) => {
+                if mark == Mark::None && is_section(at.name()) {
                     Status::Inert(EMPTY)
                 } else {
                     self.unread.push(Unread {

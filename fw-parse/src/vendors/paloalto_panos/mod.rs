@@ -13,6 +13,7 @@ mod ledger;
 mod lower;
 mod parse;
 mod set;
+mod shape;
 mod tree;
 mod xml;
 
@@ -206,75 +207,160 @@ fn detect_braces(text: &str) -> Vec<Evidence> {
     out
 }
 
-/// What is left of a text that cannot be read.
-struct Broken {
-    message: String,
-    line: Option<u32>,
+/// A text as a tree, with what is not part of it.
+struct Reading<'a> {
+    tree: Tree<'a>,
+    /// Lines around the configuration.
+    comments: Vec<(u32, u32)>,
+    /// Lines of commands that were carried out.
+    edits: Vec<(u32, u32)>,
+    /// Lines that are not understood.
+    unknown: Vec<(String, tree::Place)>,
 }
 
 fn parse(id: SourceId, source: &Source, fallback: &str, out: &mut Parsed) {
     let text = source.text.as_str();
+    let mut ledger = Ledger::new(source);
+    let mut into = Output {
+        id,
+        fallback,
+        ledger: &mut ledger,
+        out,
+    };
     match format_of(text) {
-        Format::Xml => match xml::document(text) {
-            Ok(document) => {
-                let read = xml::read(&document, text);
-                finish(
-                    id,
-                    source,
-                    fallback,
-                    &read.tree,
-                    &read.comments,
-                    &[],
-                    Vec::new(),
-                    out,
-                );
-            }
-            Err((message, line)) => {
-                let broken = Broken {
-                    message: format!("this XML cannot be read: {message}"),
-                    line,
-                };
-                refuse(id, source, fallback, broken, out);
-            }
-        },
+        Format::Xml => into.xml(text),
         Format::Set => {
             let read = set::read(text);
-            finish(
-                id,
-                source,
-                fallback,
-                &read.tree,
-                &read.comments,
-                &read.edits,
-                read.unknown,
-                out,
-            );
+            into.finish(&Reading {
+                tree: read.tree,
+                comments: read.comments,
+                edits: read.edits,
+                unknown: read.unknown,
+            });
         }
-        Format::Braces => {
-            let read = braces::read(text);
-            let unknown = Vec::new();
-            let before = out.devices.len();
-            finish(
-                id,
-                source,
-                fallback,
-                &read.tree,
-                &read.comments,
-                &[],
-                unknown,
-                out,
-            );
-            if let Some((message, line)) = read.broken {
-                let span = Span::line(id, line, 0);
-                for device in out.devices.iter_mut().skip(before) {
-                    device.opaque_lines.push(OpaqueLine {
-                        key: message.clone(),
-                        span,
-                    });
-                }
-                out.diagnostics.push(error(message, Some(span)));
+        Format::Braces => into.braces(text),
+    }
+    out.ledgers.push(ledger);
+}
+
+/// Where the devices of a file go.
+struct Output<'o> {
+    id: SourceId,
+    fallback: &'o str,
+    ledger: &'o mut Ledger,
+    out: &'o mut Parsed,
+}
+
+impl Output<'_> {
+    /// A document, or several in one file: each is a configuration.
+    fn xml(&mut self, text: &str) {
+        let whole = match xml::document(text, 0) {
+            Ok(document) => return self.document(&document, text, 0),
+            Err(error) => error,
+        };
+        let parts = xml::documents(text);
+        if parts.len() < 2 {
+            return self.refuse(text, whole);
+        }
+        for (part, lines_before) in parts {
+            match xml::document(part, lines_before) {
+                Ok(document) => self.document(&document, part, lines_before),
+                Err(error) => self.refuse(part, error),
             }
         }
+    }
+
+    fn document(&mut self, document: &roxmltree::Document<'_>, text: &str, lines_before: u32) {
+        let read = xml::read(document, text, lines_before);
+        self.finish(&Reading {
+            tree: read.tree,
+            comments: read.comments,
+            edits: Vec::new(),
+            unknown: Vec::new(),
+        });
+    }
+
+    fn braces(&mut self, text: &str) {
+        let read = braces::read(text);
+        let before = self.out.devices.len();
+        self.finish(&Reading {
+            tree: read.tree,
+            comments: read.comments,
+            edits: Vec::new(),
+            unknown: Vec::new(),
+        });
+        if let Some((message, line)) = read.broken {
+            let span = Span::line(self.id, line, 0);
+            for device in self.out.devices.iter_mut().skip(before) {
+                device.opaque_lines.push(OpaqueLine {
+                    key: message.clone(),
+                    span,
+                });
+            }
+            self.out.diagnostics.push(error(message, Some(span)));
+        }
+    }
+
+    /// A device of which nothing is known: every verdict on it is undecided.
+    fn refuse(&mut self, text: &str, (message, line): (String, Option<u32>)) {
+        let message = format!("this XML cannot be read: {message}");
+        let span = line.map(|l| Span::line(self.id, l, 0));
+        let device = unreadable(self.id, self.fallback, text, &message, span);
+        self.out.devices.push(device);
+        self.out.diagnostics.push(error(message, span));
+    }
+
+    fn finish(&mut self, reading: &Reading<'_>) {
+        let root = reading.tree.root();
+        let config = parse::config(root);
+        let mut lowered = lower::lower(&config, self.id, self.fallback);
+        let unread = ledger::settle(root, self.ledger, &reading.comments, &reading.edits);
+        self.out.diagnostics.append(&mut lowered.diagnostics);
+        for leftover in &unread {
+            let part = leftover.part.as_deref();
+            self.opaque(&mut lowered, &leftover.key, part, leftover.place);
+        }
+        for (text, place) in &reading.unknown {
+            self.opaque(&mut lowered, text, None, *place);
+        }
+        if reading.tree.is_full() {
+            let text = "the rest of a configuration with too many values";
+            self.opaque(&mut lowered, text, None, tree::Place::default());
+        }
+        self.out.devices.append(&mut lowered.devices);
+    }
+
+    /// Carries a line that is not understood to the devices that it may
+    /// concern.
+    fn opaque(
+        &mut self,
+        lowered: &mut lower::Lowered,
+        key: &str,
+        part: Option<&str>,
+        place: tree::Place,
+    ) {
+        let span = Span {
+            source: self.id,
+            line: place.line,
+            start: place.start,
+            end: place.end,
+        };
+        for (device, parts) in lowered.devices.iter_mut().zip(&lowered.parts) {
+            let concerned = part.is_none_or(|p| parts.is_empty() || parts.iter().any(|q| q == p));
+            if concerned {
+                device.opaque_lines.push(OpaqueLine {
+                    key: key.to_owned(),
+                    span,
+                });
+            }
+        }
+        self.out.diagnostics.push(Diagnostic {
+            code: "opaque-line",
+            severity: Severity::Warning,
+            span: Some(span),
+            message: format!("`{key}` is not understood"),
+            effect: Effect::Opaque,
+        });
     }
 }
 
@@ -288,11 +374,10 @@ fn error(message: String, span: Option<Span>) -> Diagnostic {
     }
 }
 
-/// A device of which nothing is known: every verdict on it is undecided.
-fn refuse(id: SourceId, source: &Source, fallback: &str, broken: Broken, out: &mut Parsed) {
-    let span = broken.line.map(|l| Span::line(id, l, 0));
+/// A device that denies and permits nothing for certain.
+fn unreadable(id: SourceId, name: &str, text: &str, message: &str, span: Option<Span>) -> Device {
     let mut device = Device {
-        name: fallback.to_owned(),
+        name: name.to_owned(),
         vendor: lower::VENDOR,
         sources: vec![id],
         automatic_replies: ServiceSet::any(),
@@ -301,9 +386,9 @@ fn refuse(id: SourceId, source: &Source, fallback: &str, broken: Broken, out: &m
     };
     // Equal texts are opaque in the same way.
     let condition = Arc::new(Condition {
-        key: format!("unreadable text {:016x}", digest(&source.text)),
+        key: format!("unreadable text {:016x}", digest(text)),
         kind: ConditionKind::NotUnderstood,
-        text: broken.message.clone(),
+        text: message.to_owned(),
         span,
     });
     let key = condition.key.clone();
@@ -325,9 +410,7 @@ fn refuse(id: SourceId, source: &Source, fallback: &str, broken: Broken, out: &m
         key,
         span: span.unwrap_or(Span::line(id, 1, 0)),
     });
-    out.devices.push(device);
-    out.ledgers.push(Ledger::new(source));
-    out.diagnostics.push(error(broken.message, span));
+    device
 }
 
 /// FNV-1a.
@@ -335,61 +418,4 @@ fn digest(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-#[expect(clippy::too_many_arguments, reason = "one call for three readers")]
-fn finish(
-    id: SourceId,
-    source: &Source,
-    fallback: &str,
-    tree: &Tree<'_>,
-    comments: &[(u32, u32)],
-    edits: &[(u32, u32)],
-    unknown: Vec<(String, tree::Place)>,
-    out: &mut Parsed,
-) {
-    let root = tree.root();
-    let config = parse::config(root);
-    let mut lowered = lower::lower(&config, id, fallback);
-    let (ledger, unread) = ledger::settle(root, source, comments, edits);
-    out.ledgers.push(ledger);
-    out.diagnostics.append(&mut lowered.diagnostics);
-    let mut opaque = |key: &str, part: Option<&str>, place: tree::Place| {
-        let span = Span {
-            source: id,
-            line: place.line,
-            start: place.start,
-            end: place.end,
-        };
-        for (device, parts) in lowered.devices.iter_mut().zip(&lowered.parts) {
-            let concerned = part.is_none_or(|p| parts.is_empty() || parts.iter().any(|q| q == p));
-            if concerned {
-                device.opaque_lines.push(OpaqueLine {
-                    key: key.to_owned(),
-                    span,
-                });
-            }
-        }
-        out.diagnostics.push(Diagnostic {
-            code: "opaque-line",
-            severity: Severity::Warning,
-            span: Some(span),
-            message: format!("`{key}` is not understood"),
-            effect: Effect::Opaque,
-        });
-    };
-    for leftover in &unread {
-        opaque(&leftover.key, leftover.part.as_deref(), leftover.place);
-    }
-    for (text, place) in &unknown {
-        opaque(text, None, *place);
-    }
-    if tree.is_full() {
-        opaque(
-            "the rest of a configuration with too many values",
-            None,
-            tree::Place::default(),
-        );
-    }
-    out.devices.append(&mut lowered.devices);
 }

@@ -41,6 +41,8 @@ pub(super) enum Mark {
     Inert(&'static str),
     /// It was looked at and not understood; what encloses it knows.
     Opaque,
+    /// It stands below a value, where nothing belongs.
+    Stray,
 }
 
 /// Up to so many children are searched one by one.
@@ -321,6 +323,14 @@ impl<'t> At<'t> {
     /// It has no effect on transit traffic.
     pub(super) fn inert(&self, reason: &'static str) {
         self.set_mark(Mark::Inert(reason));
+    }
+
+    /// Nothing belongs below this value: what is there is not understood, and
+    /// nothing that encloses it knows.
+    pub(super) fn ends(&self) {
+        for below in self.children() {
+            below.set_mark(Mark::Stray);
+        }
     }
 
     /// It is not understood, and what encloses it takes care of that.

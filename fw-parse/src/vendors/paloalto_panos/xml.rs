@@ -5,18 +5,21 @@ use roxmltree::{Document, ParsingOptions};
 use std::borrow::Cow;
 
 /// Reads the text as XML with no DTD, no entity declarations, and limits on
-/// depth and number of nodes.
+/// depth and number of nodes. Lines in errors count those before the text.
 ///
 /// # Errors
 /// What is wrong with it, with the line if one is known.
-pub(super) fn document(text: &str) -> Result<Document<'_>, (String, Option<u32>)> {
+pub(super) fn document(
+    text: &str,
+    lines_before: u32,
+) -> Result<Document<'_>, (String, Option<u32>)> {
     if let Some(offset) = too_deep(text) {
         let line = text
             .get(..offset)
             .map_or(1, |t| t.matches('\n').count() + 1);
         return Err((
             format!("elements are nested more than {MAX_DEPTH} deep"),
-            u32::try_from(line).ok(),
+            u32::try_from(line).ok().map(|l| lines_before + l),
         ));
     }
     let options = ParsingOptions {
@@ -28,9 +31,45 @@ pub(super) fn document(text: &str) -> Result<Document<'_>, (String, Option<u32>)
     Document::parse_with_options(start, options).map_err(|error| {
         let skipped = text.len() - start.len();
         let before = text.get(..skipped).map_or(0, |t| t.matches('\n').count());
-        let line = u32::try_from(before).ok().map(|b| error.pos().row + b);
+        let line = u32::try_from(before)
+            .ok()
+            .map(|b| lines_before + error.pos().row + b);
         (error.to_string(), line)
     })
+}
+
+/// How many documents one file may have.
+const DOCUMENTS: usize = 256;
+/// How a document starts.
+const DECLARATION: &str = "<?xml ";
+
+/// The documents of a text that has several one after the other, each with
+/// the number of lines before it; none if there are too many.
+pub(super) fn documents(text: &str) -> Vec<(&str, u32)> {
+    let mut starts: Vec<usize> = text
+        .match_indices(DECLARATION)
+        .map(|(at, _)| at)
+        .filter(|&at| {
+            let before = text.get(..at).unwrap_or("").trim_end();
+            before.is_empty() || before.ends_with('>')
+        })
+        .take(DOCUMENTS + 1)
+        .collect();
+    if starts.len() > DOCUMENTS {
+        return Vec::new();
+    }
+    starts.push(text.len());
+    let mut lines = 0;
+    let mut counted = 0;
+    let mut out = Vec::new();
+    for pair in starts.windows(2) {
+        let &[start, end] = pair else { continue };
+        let between = text.get(counted..start).unwrap_or("");
+        lines += between.matches('\n').count() as u32;
+        counted = start;
+        out.extend(text.get(start..end).map(|part| (part, lines)));
+    }
+    out
 }
 
 /// The offset at which elements are nested too deep. The parser recurses per
@@ -127,6 +166,14 @@ impl Lines {
     }
 }
 
+/// The text of an element and where it stands, past comments.
+fn value_of<'a>(node: roxmltree::Node<'a, '_>) -> Option<(&'a str, std::ops::Range<usize>)> {
+    node.children().find_map(|child| {
+        let text = child.text().filter(|_| child.is_text())?.trim();
+        (!text.is_empty()).then(|| (text, child.range()))
+    })
+}
+
 /// What is kept of a document besides its paths.
 pub(super) struct XmlTree<'a> {
     /// The paths, without the wrappers `config`, `response` and `result`.
@@ -136,12 +183,12 @@ pub(super) struct XmlTree<'a> {
 }
 
 /// Turns a document into paths.
-pub(super) fn read<'a>(document: &'a Document<'_>, text: &str) -> XmlTree<'a> {
+pub(super) fn read<'a>(document: &'a Document<'_>, text: &str, lines_before: u32) -> XmlTree<'a> {
     let start = text.trim_start();
     let skipped = text
         .get(..text.len() - start.len())
         .map_or(0, |t| t.matches('\n').count()) as u32;
-    let lines = Lines::new(start, skipped);
+    let lines = Lines::new(start, lines_before + skipped);
     let mut out = XmlTree {
         tree: Tree::new(),
         comments: Vec::new(),
@@ -168,7 +215,7 @@ pub(super) fn read<'a>(document: &'a Document<'_>, text: &str) -> XmlTree<'a> {
         let tag = node.tag_name().name();
         let range = node.range();
         let mut place = lines.place(range.start, range.end);
-        let text = || node.text().map(str::trim).filter(|t| !t.is_empty());
+        let text = || value_of(node);
         if parent == ROOT && matches!(tag, "config" | "response" | "result") {
             out.comments.push((place.line, place.line));
             out.comments.push((place.last_line, place.last_line));
@@ -177,7 +224,7 @@ pub(super) fn read<'a>(document: &'a Document<'_>, text: &str) -> XmlTree<'a> {
         }
         let name = match tag {
             "entry" => node.attribute("name").unwrap_or("entry"),
-            "member" => text().unwrap_or(""),
+            "member" => text().map_or("", |(value, _)| value),
             _ => tag,
         };
         // The value of a leaf is what people look for on the line.
@@ -190,12 +237,10 @@ pub(super) fn read<'a>(document: &'a Document<'_>, text: &str) -> XmlTree<'a> {
         let id = out.tree.push(parent, Cow::Borrowed(name), place);
         if tag != "member"
             && !node.children().any(|c| c.is_element())
-            && let Some(value) = text()
+            && let Some((value, range)) = text()
         {
-            let value_place = node
-                .first_child()
-                .map_or(place, |c| lines.place(c.range().start, c.range().end));
-            out.tree.push(id, Cow::Borrowed(value), value_place);
+            let place = lines.place(range.start, range.end);
+            out.tree.push(id, Cow::Borrowed(value), place);
         }
         stack.extend(node.children().rev().map(|n| (n, id)));
     }
@@ -209,8 +254,8 @@ mod tests {
     #[test]
     fn paths_of_elements() {
         let text = "<?xml version=\"1.0\"?>\n<config>\n<a><entry name=\"x\"><b><member>1</member></b>\n<c>v</c></entry></a></config>";
-        let doc = document(text).unwrap();
-        let read = read(&doc, text);
+        let doc = document(text, 0).unwrap();
+        let read = read(&doc, text, 0);
         let x = read.tree.root().path(&["a", "x"]).unwrap();
         assert_eq!(x.path(&["b", "1"]).unwrap().place().line, 3);
         assert_eq!(x.path(&["c", "v"]).unwrap().place().line, 4);
@@ -218,10 +263,33 @@ mod tests {
     }
 
     #[test]
+    fn comments_and_cdata_within_values() {
+        let text = "<config>\n<a><!-- why -->allow</a><b><member><!-- x -->\n<![CDATA[1]]></member></b></config>";
+        let doc = document(text, 0).unwrap();
+        let read = read(&doc, text, 0);
+        assert!(read.tree.root().path(&["a", "allow"]).is_some());
+        assert!(read.tree.root().path(&["b", "1"]).is_some());
+    }
+
+    #[test]
+    fn several_documents_one_after_the_other() {
+        let text = "<?xml version=\"1.0\"?>\n<config><a>1</a>\n</config>\n\n<?xml version=\"1.0\"?>\n<config><b>2</b></config>\n";
+        assert!(document(text, 0).is_err());
+        let parts = documents(text);
+        assert_eq!(parts.iter().map(|p| p.1).collect::<Vec<_>>(), [0, 4]);
+        let (second, before) = parts[1];
+        let doc = document(second, before).unwrap();
+        let read = read(&doc, second, before);
+        assert_eq!(read.tree.root().path(&["b", "2"]).unwrap().place().line, 6);
+        let broken = document("<?xml version=\"1.0\"?>\n<a></b>", 4).unwrap_err();
+        assert_eq!(broken.1, Some(6));
+    }
+
+    #[test]
     fn depth_is_bounded_before_parsing() {
         let deep = format!("<config>{}", "<a>".repeat(100_000));
-        assert!(document(&deep).unwrap_err().0.contains("nested"));
+        assert!(document(&deep, 0).unwrap_err().0.contains("nested"));
         let flat = format!("<config>{}</config>", "<a/>".repeat(1000));
-        assert!(document(&flat).is_ok());
+        assert!(document(&flat, 0).is_ok());
     }
 }

@@ -4,9 +4,10 @@ use super::super::ast::{
     AccessList, Ace, AceAction, Address, Entry, EntryKind, Icmp, Ports, Protocol,
 };
 use super::Lowering;
+use crate::token::Token;
 use fw_model::{
-    Action, ConditionKind, DefinitionId, Dimension, Family, Filter, MatchExpr, Rule, Treatment,
-    TreatmentKind,
+    Action, ConditionKind, DefinitionId, Dimension, Family, Filter, MatchExpr, Rule, Span,
+    Treatment, TreatmentKind,
 };
 
 /// What a list is called that ends a search.
@@ -103,11 +104,19 @@ impl<'a> Lowering<'_, 'a> {
         number: u32,
     ) -> Rule {
         let span = self.span(entry.place);
+        // Where one word is to blame it is the one that a report shows.
+        let (words, at) = match entry.unknown {
+            Some(token) => {
+                let Token { text, start, end } = token;
+                (text, Span { start, end, ..span })
+            }
+            None => (text, span),
+        };
         let condition = MatchExpr::opaque(
             ConditionKind::NotUnderstood,
             format!("access-list entry {text}"),
-            text.to_owned(),
-            Some(span),
+            words.to_owned(),
+            Some(at),
         );
         let rule = match (action, condition) {
             (Some(AceAction::Deny), condition) => {
@@ -119,8 +128,8 @@ impl<'a> Lowering<'_, 'a> {
                 let matches = MatchExpr::opaque(
                     ConditionKind::NotUnderstood,
                     format!("{} matches", inner.key),
-                    text.to_owned(),
-                    Some(span),
+                    words.to_owned(),
+                    Some(at),
                 );
                 Rule::new(number.to_string(), matches, Action::Opaque(inner))
             }

@@ -108,6 +108,7 @@ impl<'a> Parser<'_, 'a> {
         let entry = Entry {
             kind,
             place,
+            unknown: words.token().filter(|_| opaque),
             expansion: Vec::new(),
         };
         let at = self.list(name, ipv6);
@@ -160,6 +161,7 @@ impl<'a> Parser<'_, 'a> {
             list.entries.push(Entry {
                 kind: EntryKind::Opaque(None, words.rest()),
                 place,
+                unknown: None,
                 expansion: Vec::new(),
             });
         }

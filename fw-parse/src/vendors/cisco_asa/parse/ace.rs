@@ -18,7 +18,7 @@ pub struct Scope<'p, 'a> {
 }
 
 /// Reads `permit|deny ...` to the end of the line. `None` if any word of it
-/// is not understood.
+/// is not understood; `words` are at it then.
 pub fn extended<'a>(
     words: &mut Words<'_, 'a>,
     scope: &Scope<'_, 'a>,
@@ -30,15 +30,29 @@ pub fn extended<'a>(
         Protocol::Word(ProtocolWord::Number(n)) => Some(n),
         _ => None,
     };
-    let start = *words;
     // A group whose type is not known may be the source ports or the
     // destination; both readings are tried.
+    let mut stopped = *words;
     for as_ports in [false, true] {
-        *words = start;
-        if let Some(ace) = tail(words, scope, action, advanced, protocol, literal, as_ports) {
-            return Some(ace);
+        let mut reading = *words;
+        let ace = tail(
+            &mut reading,
+            scope,
+            action,
+            advanced,
+            protocol,
+            literal,
+            as_ports,
+        );
+        if ace.is_some() {
+            *words = reading;
+            return ace;
+        }
+        if reading.left() < stopped.left() {
+            stopped = reading;
         }
     }
+    *words = stopped;
     None
 }
 
@@ -75,20 +89,30 @@ const fn bare(address: Address<'_>) -> Endpoint<'_> {
 }
 
 fn action(words: &mut Words<'_, '_>) -> Option<AceAction> {
-    match words.take()? {
-        "permit" => Some(AceAction::Permit),
-        "deny" => Some(AceAction::Deny),
-        "trust" => Some(AceAction::Trust),
-        _ => None,
-    }
+    let action = match words.peek()? {
+        "permit" => AceAction::Permit,
+        "deny" => AceAction::Deny,
+        "trust" => AceAction::Trust,
+        _ => return None,
+    };
+    words.take();
+    Some(action)
 }
 
 fn protocol<'a>(words: &mut Words<'_, 'a>) -> Option<Protocol<'a>> {
-    match words.take()? {
-        "object" => words.take().map(Protocol::Object),
-        "object-group" => words.take().map(Protocol::Group),
-        word => protocol_word(word).map(Protocol::Word),
-    }
+    let word = match words.peek()? {
+        "object" => {
+            words.take();
+            return words.take().map(Protocol::Object);
+        }
+        "object-group" => {
+            words.take();
+            return words.take().map(Protocol::Group);
+        }
+        word => protocol_word(word)?,
+    };
+    words.take();
+    Some(Protocol::Word(word))
 }
 
 /// A literal protocol.
@@ -151,7 +175,9 @@ const fn fw_ports(protocol: u8) -> bool {
 }
 
 fn trailer<'a>(words: &mut Words<'_, 'a>, mut ace: Ace<'a>) -> Option<Ace<'a>> {
-    while let Some(word) = words.take() {
+    while let Some(word) = words.peek() {
+        let at = *words;
+        words.take();
         match word {
             "log" => ace.log = Some(log(words)),
             "interval" => {
@@ -169,7 +195,10 @@ fn trailer<'a>(words: &mut Words<'_, 'a>, mut ace: Ace<'a>) -> Option<Ace<'a>> {
             "(hitcnt" => {
                 words.take()?;
             }
-            _ => return None,
+            _ => {
+                *words = at;
+                return None;
+            }
         }
     }
     Some(ace)

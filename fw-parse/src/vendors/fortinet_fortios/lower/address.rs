@@ -267,6 +267,9 @@ impl<'c, 't> Addresses<'c, 't> {
                 }
             }
             AddressKind::Name(kind, name) => named(name, kind, span),
+            AddressKind::Elsewhere(text) => {
+                defined_elsewhere(item.name, &text.replace('\n', "; "), span)
+            }
             AddressKind::Other(text) => open(ConditionKind::Environment, text, span),
             AddressKind::Group(members, excluded) => {
                 let resolve = |this: &mut Self, names: &[&str]| -> Resolved {
@@ -313,6 +316,25 @@ fn open(kind: ConditionKind, text: &str, span: Option<Span>) -> Resolved {
     Resolved {
         exact: Arc::new(AddressSet::empty()),
         open: [part("source"), part("destination")],
+    }
+}
+
+/// Addresses that the device learns, which go by the name of the object.
+fn defined_elsewhere(name: &str, definition: &str, span: Option<Span>) -> Resolved {
+    let part = |dimension: Dimension, word: &str| {
+        vec![MatchExpr::opaque(
+            ConditionKind::Name(name.to_owned(), dimension),
+            format!("{definition} {word}"),
+            format!("address {name} ({})", definition.trim_end_matches("; ")),
+            span,
+        )]
+    };
+    Resolved {
+        exact: Arc::new(AddressSet::empty()),
+        open: [
+            part(Dimension::Source, "source"),
+            part(Dimension::Destination, "destination"),
+        ],
     }
 }
 

@@ -203,7 +203,11 @@ impl<'t> Lowering<'_, 't> {
 
     /// Internet services are a list of addresses and ports that the device
     /// gets from elsewhere.
-    fn internet(&mut self, service: &InternetService, dimension: Dimension) -> MatchExpr {
+    pub(super) fn internet(
+        &mut self,
+        service: &InternetService,
+        dimension: Dimension,
+    ) -> MatchExpr {
         let mut any = Vec::new();
         for name in &service.names {
             let defined = self

@@ -1,4 +1,4 @@
-//! Destination NAT by virtual addresses, policy routes, source NAT.
+//! Destination NAT by virtual addresses.
 
 use super::address::Book;
 use super::{Lowering, filter, stage};
@@ -21,6 +21,10 @@ const DEPTH: usize = 16;
 pub struct Vips<'t> {
     groups: FxHashMap<&'t str, Vec<&'t str>>,
     single: FxHashSet<&'t str>,
+    /// Those that translate: with central NAT all that are enabled, else
+    /// those that an enabled policy names.
+    /// <https://community.fortinet.com/t5/FortiGate/Technical-Tip-Behavior-when-configured-local-in-policy-to-deny/ta-p/261055>
+    in_force: FxHashSet<String>,
     /// True if any of them is in force.
     pub any: bool,
 }
@@ -28,15 +32,50 @@ pub struct Vips<'t> {
 impl<'t> Vips<'t> {
     /// Collects the names of `vdom`.
     pub fn new(vdom: &Vdom<'t>) -> Self {
-        Self {
+        let mut out = Self {
             groups: vdom
                 .vip_groups
                 .iter()
                 .map(|g| (g.name, g.members.clone()))
                 .collect(),
             single: vdom.vips.iter().map(|v| v.name).collect(),
-            any: vdom.vips.iter().any(|v| v.enabled),
+            in_force: FxHashSet::default(),
+            any: false,
+        };
+        let mut named = Vec::new();
+        if vdom.settings.central_nat || vdom.settings.policy_based {
+            named.extend(vdom.vips.iter().map(|v| v.name.to_owned()));
+        } else {
+            let lists = [&vdom.policies, &vdom.policies6, &vdom.consolidated];
+            for policy in lists.into_iter().flatten().filter(|p| p.enabled) {
+                let ends = [&policy.v4.destination, &policy.v6.destination];
+                for name in ends.into_iter().flatten().flatten() {
+                    out.expand(name, &mut named);
+                }
+            }
         }
+        let enabled: FxHashSet<&str> = vdom
+            .vips
+            .iter()
+            .filter(|v| v.enabled)
+            .map(|v| v.name)
+            .collect();
+        out.in_force
+            .extend(named.into_iter().filter(|n| enabled.contains(n.as_str())));
+        out.any = !out.in_force.is_empty();
+        out
+    }
+
+    /// The names of all that translate, sorted; `None` if there are none.
+    pub fn names(&self) -> Option<Arc<[String]>> {
+        let mut names: Vec<String> = self.in_force.iter().cloned().collect();
+        names.sort_unstable();
+        (!names.is_empty()).then(|| names.into())
+    }
+
+    /// True if the virtual address translates.
+    pub fn in_force(&self, vip: &Vip<'_>) -> bool {
+        self.in_force.contains(vip.name)
     }
 
     /// Adds the virtual addresses that `name` stands for; false if it stands
@@ -67,11 +106,9 @@ impl<'t> Lowering<'_, 't> {
     pub(super) fn destination_nat(&mut self) {
         let vdom = self.vdom;
         let mut list = filter("virtual addresses", "no virtual address", Action::Permit);
-        let overlaps = overlaps(&vdom.vips);
-        for (vip, unclear) in vdom.vips.iter().zip(overlaps) {
-            if !vip.enabled {
-                continue;
-            }
+        let in_force: Vec<&Vip<'t>> = vdom.vips.iter().filter(|v| self.vips.in_force(v)).collect();
+        let overlaps = overlaps(&in_force);
+        for (vip, unclear) in in_force.into_iter().zip(overlaps) {
             let mut match_expr = self.vip_match(vip);
             if let Some(other) = unclear {
                 self.diagnostics.push(Diagnostic {
@@ -142,6 +179,15 @@ impl<'t> Lowering<'_, 't> {
                 .map_or(MatchExpr::Always, MatchExpr::Ingress)
         };
         let external = match vip.external {
+            _ if !vip.external_objects.is_empty() => {
+                let book = match vip.mapped {
+                    Mapped::Range(IpAddr::V6(_), _) => Book::V6,
+                    _ => Book::V4,
+                };
+                self.addresses
+                    .union(book, &vip.external_objects, span)
+                    .expr(Dimension::Destination)
+            }
             Some((low, _)) if low == IpAddr::from([0, 0, 0, 0]) => {
                 // The address of the interface itself.
                 let addresses: Vec<AddressSet> = self
@@ -169,6 +215,8 @@ impl<'t> Lowering<'_, 't> {
             )),
         };
         let service = match vip.ports {
+            // Which ports it forwards may be just what is not understood.
+            _ if !vip.unknown.is_empty() => MatchExpr::Always,
             None if vip.services.is_empty() => MatchExpr::Always,
             None => self.services.union(&vip.services, span).expr(),
             Some((1, _, _)) => MatchExpr::service(ServiceSet::protocol(1)),
@@ -203,7 +251,8 @@ impl<'t> Lowering<'_, 't> {
             Mapped::Range(low, high) => {
                 let size = |(a, b): (IpAddr, IpAddr)| bits(b).saturating_sub(bits(a));
                 let external = vip.external.unwrap_or((*low, *low));
-                let one_for_one = Family::of(external.0) == Family::of(*low)
+                let one_for_one = vip.external_objects.is_empty()
+                    && Family::of(external.0) == Family::of(*low)
                     && external.0 != IpAddr::from([0, 0, 0, 0])
                     && size(external) == size((*low, *high));
                 out.destination = Some(if one_for_one && low != high {
@@ -241,116 +290,39 @@ impl<'t> Lowering<'_, 't> {
                 out.destination = Some(pool(AddressSet::any4()));
             }
         }
-        if let Some((protocol, (from, _), (to, _))) = vip.ports
+        if !vip.unknown.is_empty() && vip.ports.is_some() {
+            let any = IntervalSet::range(0, u16::MAX.into());
+            out.destination_port = Some(PortTranslation::Pool(any));
+        } else if let Some((protocol, (from, _), (to, last))) = vip.ports
             && protocol != 1
-            && from != to
             && out.destination_port.is_none()
         {
-            out.destination_port = Some(PortTranslation::Shift { from, to });
+            if vip.many_ports {
+                let inner = IntervalSet::range(to.into(), last.into());
+                out.destination_port = Some(PortTranslation::Pool(inner));
+            } else if from != to {
+                out.destination_port = Some(PortTranslation::Shift { from, to });
+            }
         }
         out
-    }
-
-    /// Policy routes: they choose the egress before the routing table.
-    pub(super) fn policy_routes(&mut self) {
-        let vdom = self.vdom;
-        let mut list = filter("policy routes", "routing table", Action::Permit);
-        for route in &vdom.policy_routes {
-            let span = Some(route.span);
-            let mut parts = Vec::new();
-            if !route.input.is_empty()
-                && let Some(set) = self.interfaces(&route.input)
-            {
-                parts.push(MatchExpr::Ingress(set));
-            }
-            let ends = [
-                (Dimension::Source, &route.sources, &route.source_objects),
-                (
-                    Dimension::Destination,
-                    &route.destinations,
-                    &route.destination_objects,
-                ),
-            ];
-            for (dimension, nets, objects) in ends {
-                let mut any = Vec::new();
-                if !nets.is_empty() {
-                    let sets: Vec<AddressSet> =
-                        nets.iter().map(|n| AddressSet::prefix(*n)).collect();
-                    any.push(MatchExpr::address(
-                        dimension,
-                        Arc::new(AddressSet::union_all(&sets)),
-                    ));
-                }
-                if !objects.is_empty() {
-                    any.push(
-                        self.addresses
-                            .union(Book::V4, objects, span)
-                            .expr(dimension),
-                    );
-                }
-                if !any.is_empty() {
-                    parts.push(MatchExpr::any(any));
-                }
-            }
-            if let Some(protocol) = route.protocol {
-                let range = |ports: Option<(u16, u16)>| {
-                    let (low, high) = ports.unwrap_or((0, u16::MAX));
-                    IntervalSet::range(low.into(), high.into())
-                };
-                let set =
-                    ServiceSet::ports(protocol, range(route.source_ports), range(route.ports));
-                parts.push(MatchExpr::service(set));
-            }
-            if !route.unknown.is_empty() {
-                let key = format!("policy route {}", super::unknown_key(&route.unknown));
-                parts.push(MatchExpr::opaque(
-                    ConditionKind::NotUnderstood,
-                    key.clone(),
-                    key,
-                    span,
-                ));
-                for unknown in &route.unknown {
-                    self.not_understood(&unknown.text, unknown.span);
-                }
-            }
-            let action = match route.output.filter(|_| !route.stop) {
-                Some(output) => Action::Translate(Arc::new(Translation {
-                    name: format!("policy route {}", route.id),
-                    egress: Some(output.to_owned()),
-                    ..Translation::default()
-                })),
-                None => Action::Permit,
-            };
-            let mut rule = Rule::new(route.id, MatchExpr::all(parts), action).at(route.span);
-            rule.id = Some(route.id.to_owned());
-            list.rules.push(rule);
-        }
-        if list.rules.is_empty() {
-            return;
-        }
-        let id = self.device.add_filter(list);
-        self.device
-            .pipeline
-            .prerouting
-            .push(stage("policy routes", StageKind::Nat, id));
     }
 }
 
 /// For each virtual address the name of another one that it overlaps with
 /// and that is not told apart by its interface.
-fn overlaps<'t>(vips: &[Vip<'t>]) -> Vec<Option<&'t str>> {
+fn overlaps<'t>(vips: &[&Vip<'t>]) -> Vec<Option<&'t str>> {
     let mut out = vec![None; vips.len()];
     let mut order: Vec<usize> = (0..vips.len()).collect();
     let start = |v: &Vip<'_>| v.external.map(|(a, _)| (Family::of(a), bits(a)));
-    order.sort_by_key(|&at| vips.get(at).and_then(start));
+    order.sort_by_key(|&at| vips.get(at).and_then(|v| start(v)));
     // Neighbors in order of their first address; a wide range is compared
     // with a bounded number of those behind it.
     for (position, &at) in order.iter().enumerate() {
-        let Some(vip) = vips.get(at).filter(|v| v.enabled) else {
+        let Some(vip) = vips.get(at) else {
             continue;
         };
         for &other_at in order.iter().skip(position + 1).take(64) {
-            let Some(other) = vips.get(other_at).filter(|v| v.enabled) else {
+            let Some(other) = vips.get(other_at) else {
                 continue;
             };
             if meet(vip, other) {

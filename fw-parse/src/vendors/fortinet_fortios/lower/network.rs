@@ -17,6 +17,7 @@ impl<'t> Lowering<'_, 't> {
     pub(super) fn network(&mut self) {
         let vdom = self.vdom;
         self.device.interfaces_complete = vdom.has_interfaces;
+        self.device.dynamic_routing = vdom.dynamic_routing.is_some();
         let mut unclear = filter(
             "interface settings",
             "settings are understood",
@@ -28,12 +29,13 @@ impl<'t> Lowering<'_, 't> {
                 name: interface.name.to_owned(),
                 hardware: None,
                 vrf,
-                addresses: interface.addresses.clone(),
+                addresses: with_shared(interface),
                 dynamic_address: interface.dynamic,
                 enabled: interface.up,
                 management_only: interface.management,
                 span: interface.span,
             });
+            self.learned_route(interface);
             if let Some(first) = interface.unknown.first() {
                 let key = super::unknown_key(&interface.unknown);
                 let names = Arc::new(InterfaceSet::name(interface.name));
@@ -59,6 +61,9 @@ impl<'t> Lowering<'_, 't> {
                 }
             }
         }
+        if !vdom.has_interfaces {
+            self.mentioned_interfaces();
+        }
         for zone in &vdom.zones {
             let names: Vec<String> = zone.interfaces.iter().map(|i| (*i).to_owned()).collect();
             self.zones.insert(zone.name, names.clone());
@@ -77,6 +82,79 @@ impl<'t> Lowering<'_, 't> {
             self.device.pipeline.input.push(stage.clone());
             self.device.pipeline.forward.push(stage);
         }
+    }
+
+    /// The interfaces of a file that does not list them: those that policies,
+    /// zones and routes name.
+    fn mentioned_interfaces(&mut self) {
+        let vdom = self.vdom;
+        let mut names: Vec<&str> = Vec::new();
+        let lists = [
+            &vdom.policies,
+            &vdom.policies6,
+            &vdom.consolidated,
+            &vdom.security_policies,
+            &vdom.multicast_policies,
+            &vdom.local_in,
+            &vdom.acls,
+        ];
+        for policy in lists.into_iter().flatten() {
+            let ends = [&policy.srcintf, &policy.dstintf];
+            names.extend(ends.into_iter().flatten().flatten().copied());
+        }
+        for entry in &vdom.central_snat {
+            names.extend(entry.srcintf.iter().chain(&entry.dstintf).copied());
+        }
+        for zone in &vdom.zones {
+            names.extend(&zone.interfaces);
+        }
+        names.extend(vdom.routes.iter().filter_map(|r| r.device));
+        for route in &vdom.policy_routes {
+            names.extend(route.input.iter().copied().chain(route.output));
+        }
+        for vip in &vdom.vips {
+            names.push(vip.interface);
+            names.extend(&vip.interface_filter);
+        }
+        names.retain(|n| *n != "any" && !vdom.zones.iter().any(|z| z.name == *n));
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            self.device.interfaces.push(Interface {
+                name: name.to_owned(),
+                enabled: true,
+                ..Interface::default()
+            });
+        }
+    }
+
+    /// The default route that comes with an address from DHCP or PPPoE, and
+    /// the addresses of virtual routers.
+    fn learned_route(&mut self, interface: &ast::Interface<'t>) {
+        if !interface.shared.is_empty() {
+            self.assume(
+                "vrrp-master",
+                "the device is the master of its virtual routers (VRRP)",
+                interface.span,
+                true,
+            );
+        }
+        let Some(distance) = interface.default_route.filter(|_| interface.up) else {
+            return;
+        };
+        self.assume(
+            "learned-default-route",
+            format!("{} gets a default route with its address", interface.name),
+            interface.span,
+            true,
+        );
+        self.device.routes.push(Route {
+            vrf: table(interface.vrf),
+            prefix: IpNet::V4(ipnet::Ipv4Net::default()),
+            next: NextHop::Interface(interface.name.to_owned(), None),
+            metric: metric(distance, 0),
+            span: interface.span,
+        });
     }
 
     /// Says that a text is not understood.
@@ -106,21 +184,16 @@ impl<'t> Lowering<'_, 't> {
     }
 
     fn route(&mut self, route: &ast::Route<'t>) {
-        let metric = route.distance.min(255) * 65_536 + route.priority.min(65_535);
-        let metric = u32::try_from(metric).unwrap_or(u32::MAX);
+        if route.internet.is_some() {
+            // Looked up like a policy route.
+            return;
+        }
+        let metric = metric(route.distance, route.priority);
         let prefixes = match (route.object, route.prefix) {
             (Some(name), _) => self.object_prefixes(name, route),
             (None, Some(prefix)) => vec![prefix],
             (None, None) => Vec::new(),
         };
-        if prefixes.is_empty() {
-            self.assume(
-                "route-destination-unknown",
-                "the destinations of a static route are not in the configuration; the route is left out",
-                Some(route.span),
-                true,
-            );
-        }
         let mut next: Vec<NextHop> = Vec::new();
         if route.blackhole {
             next.push(NextHop::Discard);
@@ -130,7 +203,12 @@ impl<'t> Lowering<'_, 't> {
             // One of the members, which one is decided at run time.
             for zone in &route.zones {
                 for member in self.zones.get(zone).into_iter().flatten() {
-                    next.push(NextHop::Interface(member.clone(), None));
+                    let gateways = &self.vdom.member_gateways;
+                    let gateway = gateways
+                        .iter()
+                        .find(|(interface, _)| interface == member)
+                        .map(|(_, gateway)| *gateway);
+                    next.push(NextHop::Interface(member.clone(), gateway));
                 }
             }
         } else if let Some(gateway) = route.gateway {
@@ -150,7 +228,7 @@ impl<'t> Lowering<'_, 't> {
     }
 
     /// The prefixes of an address object, if it is made of prefixes.
-    fn object_prefixes(&mut self, name: &str, route: &ast::Route<'t>) -> Vec<IpNet> {
+    pub(super) fn object_prefixes(&mut self, name: &str, route: &ast::Route<'t>) -> Vec<IpNet> {
         let book = if route.v6 {
             super::address::Book::V6
         } else {
@@ -181,6 +259,19 @@ impl<'t> Lowering<'_, 't> {
         }
         out
     }
+}
+
+/// The addresses of an interface, those that it shares as a virtual router
+/// last.
+fn with_shared(interface: &ast::Interface<'_>) -> Vec<IpNet> {
+    let shared = interface.shared.iter().map(|a| IpNet::from(*a));
+    interface.addresses.iter().copied().chain(shared).collect()
+}
+
+/// Distance, then priority: the lower one is preferred.
+fn metric(distance: u64, priority: u64) -> u32 {
+    let metric = distance.min(255) * 65_536 + priority.min(65_535);
+    u32::try_from(metric).unwrap_or(u32::MAX)
 }
 
 /// The name of a routing table; the default one has none.

@@ -5,7 +5,7 @@ use super::{Lowering, filter, stage};
 use crate::vendors::fortinet_fortios::ast::{Policy, PolicyAction};
 use fw_model::filter::Action;
 use fw_model::match_expr::{Condition, ConditionKind, Dimension, MatchExpr};
-use fw_model::treatment::Treatment;
+use fw_model::treatment::{Treatment, TreatmentKind};
 use fw_model::{AddressSet, Diagnostic, Effect, Family, Rule, Severity, StageKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -195,7 +195,7 @@ impl<'c, 't> Lowering<'c, 't> {
         for unknown in &policy.unknown {
             self.not_understood(&unknown.text, unknown.span);
         }
-        if policy.action == PolicyAction::Deny {
+        if policy.action == PolicyAction::Deny || list == List::LocalIn {
             return vec![rule];
         }
         rule.treatments = self.policy_treatments(policy);
@@ -231,7 +231,7 @@ impl<'c, 't> Lowering<'c, 't> {
             ));
             part.match_expr = MatchExpr::all([rule.match_expr.clone(), service.expr]);
             part.treatments
-                .retain(|t| t.kind != fw_model::TreatmentKind::SessionTimeout);
+                .retain(|t| t.kind != TreatmentKind::SessionTimeout);
             part.treatments.push(super::treatment::timeout(time, span));
             out.push(part);
         }
@@ -297,6 +297,7 @@ impl<'c, 't> Lowering<'c, 't> {
             let names: Vec<String> = policy.users.iter().map(|u| (*u).to_owned()).collect();
             parts.push(MatchExpr::User(names.into()));
         }
+        parts.extend(self.identified(policy));
         if policy.match_vip_only {
             parts.push(MatchExpr::Translated(Dimension::Destination, None));
         }
@@ -314,12 +315,44 @@ impl<'c, 't> Lowering<'c, 't> {
         MatchExpr::all(parts)
     }
 
+    /// What a policy asks of the content: the application, once identified,
+    /// and anything else that shows in packets later than the first.
+    fn identified(&self, policy: &Policy<'t>) -> Vec<MatchExpr> {
+        let asked = &policy.identified;
+        let content = |text: String| {
+            MatchExpr::opaque(ConditionKind::Content, text.clone(), text, asked.span)
+        };
+        let (mut applications, mut rest) = (Vec::new(), Vec::new());
+        if !asked.applications.is_empty() {
+            let names: Vec<String> = asked.applications.iter().map(|a| (*a).to_owned()).collect();
+            applications.push(MatchExpr::Application(names.into()));
+        }
+        for (setting, names) in &asked.other {
+            let condition = content(format!("{setting} {}", names.join(" ")));
+            if *setting == "url-category" {
+                rest.push(condition);
+            } else {
+                applications.push(condition);
+            }
+        }
+        if !applications.is_empty() {
+            rest.push(MatchExpr::any(applications));
+            if asked.default_ports {
+                rest.push(content("the application uses its default ports".to_owned()));
+            }
+        }
+        rest
+    }
+
     fn check_interfaces(&mut self, names: &[&str], policy: &Policy<'t>) {
         if !self.device.interfaces_complete {
             return;
         }
         for name in names {
+            // Every virtual domain has these, printed or not.
+            let built_in = ["ssl.", "l2t.", "naf."];
             if *name != "any"
+                && !built_in.iter().any(|prefix| name.starts_with(prefix))
                 && !self.zones.contains_key(name)
                 && !self.interface_names.contains(name)
             {
@@ -357,6 +390,14 @@ impl<'c, 't> Lowering<'c, 't> {
     /// Idle timeout, decryption, profiles, shaping and logging of a policy.
     fn policy_treatments(&mut self, policy: &Policy<'t>) -> Vec<Treatment> {
         let mut out = self.inspection(policy);
+        out.extend(self.nat_mode(policy));
+        if !policy.identified.applications.is_empty() {
+            out.push(Treatment {
+                kind: TreatmentKind::Application,
+                value: policy.identified.applications.join(" "),
+                span: policy.identified.span,
+            });
+        }
         if let Some((time, span)) = policy.ttl {
             out.push(super::treatment::timeout(time, span));
         }

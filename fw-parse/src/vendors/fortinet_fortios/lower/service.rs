@@ -1,6 +1,8 @@
 //! Services as service sets.
 
-use crate::vendors::fortinet_fortios::ast::{Group, PortPair, Service, ServiceKind, Timeout, Vdom};
+use crate::vendors::fortinet_fortios::ast::{
+    Group, PortPair, Service, ServiceKind, Timeout, Vdom, Version,
+};
 use crate::vendors::fortinet_fortios::read::ports;
 use crate::vendors::fortinet_fortios::services::{self, Predefined};
 use fw_model::match_expr::{ConditionKind, MatchExpr};
@@ -54,6 +56,7 @@ impl Resolved {
 pub struct Services<'c, 't> {
     custom: FxHashMap<&'t str, &'c Service<'t>>,
     groups: FxHashMap<&'t str, &'c Group<'t>>,
+    release: Option<(u16, u16)>,
     resolved: FxHashMap<String, Option<Arc<Resolved>>>,
     unions: FxHashMap<Vec<String>, Arc<Resolved>>,
     /// What there is to say.
@@ -61,11 +64,12 @@ pub struct Services<'c, 't> {
 }
 
 impl<'c, 't> Services<'c, 't> {
-    /// Prepares the services of `vdom`.
-    pub fn new(vdom: &'c Vdom<'t>) -> Self {
+    /// Prepares the services of `vdom` on a device of a version.
+    pub fn new(vdom: &'c Vdom<'t>, version: Option<Version>) -> Self {
         Self {
             custom: vdom.services.iter().map(|s| (s.name, s)).collect(),
             groups: vdom.service_groups.iter().map(|g| (g.name, g)).collect(),
+            release: version.map(|v| (v.major, v.minor)),
             resolved: FxHashMap::default(),
             unions: FxHashMap::default(),
             diagnostics: Vec::new(),
@@ -132,7 +136,7 @@ impl<'c, 't> Services<'c, 't> {
                 .collect();
             return joined(&parts);
         }
-        if let Some(service) = services::service(name) {
+        if let Some(service) = services::service(name, self.release) {
             return Resolved::exactly(predefined(service));
         }
         if let Some(members) = services::group(name) {

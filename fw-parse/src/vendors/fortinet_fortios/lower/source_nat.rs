@@ -2,13 +2,15 @@
 
 use super::address::Book;
 use super::{Lowering, filter, stage};
-use crate::vendors::fortinet_fortios::ast::{CentralSnat, Mapped, Policy, PolicyAction};
+use crate::vendors::fortinet_fortios::ast::{
+    CentralSnat, Mapped, Policy, PolicyAction, Pool, PoolMode,
+};
 use fw_model::address::{Family, bits};
 use fw_model::filter::{Action, FilterId};
 use fw_model::match_expr::{ConditionKind, Dimension, MatchExpr};
 use fw_model::{
     AddressSet, AddressTranslation, Diagnostic, Effect, IntervalSet, PortTranslation, Rule,
-    ServiceSet, Severity, StageKind, Translation,
+    ServiceSet, Severity, StageKind, Translation, Treatment, TreatmentKind,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -110,7 +112,7 @@ impl<'t> Lowering<'_, 't> {
         for vip in vdom
             .vips
             .iter()
-            .filter(|v| v.enabled && v.translates_source)
+            .filter(|v| v.enabled && v.translates_source && v.external_objects.is_empty())
         {
             let (Mapped::Range(low, high), Some(external)) = (&vip.mapped, vip.external) else {
                 continue;
@@ -146,15 +148,16 @@ impl<'t> Lowering<'_, 't> {
     }
 
     fn policy_translation(&mut self, policy: &Policy<'t>) -> Translation {
-        let mut keeps_ports = policy.nat.fixed_port;
         let source = match &policy.nat.pools {
             None => AddressTranslation::EgressInterface,
-            Some(names) => {
-                let (set, keeps) = self.pool_set(names, policy.span);
-                keeps_ports |= keeps;
-                AddressTranslation::Pool(Arc::new(set))
-            }
+            Some(names) => AddressTranslation::Pool(Arc::new(self.pool_set(names, policy.span))),
         };
+        let pools = policy.nat.pools.iter().flatten();
+        let keeps_ports = policy.nat.fixed_port.is_some()
+            || pools.copied().any(|name| {
+                self.pool(name)
+                    .is_some_and(|p| p.mode == PoolMode::OneToOne)
+            });
         Translation {
             name: format!("policy {}", policy.id),
             source: Some(source),
@@ -163,17 +166,39 @@ impl<'t> Lowering<'_, 't> {
         }
     }
 
-    fn pool_set(&mut self, names: &[&str], span: fw_model::Span) -> (AddressSet, bool) {
-        let vdom = self.vdom;
+    fn pool(&self, name: &str) -> Option<&Pool<'t>> {
+        self.vdom.pools.iter().find(|p| p.name == name)
+    }
+
+    /// How the source NAT of a policy gives out addresses and ports, beyond
+    /// which ones: a change of it leaves the addresses alone, but may exhaust
+    /// a pool or change the ports that a peer sees.
+    pub(super) fn nat_mode(&self, policy: &Policy<'t>) -> Option<Treatment> {
+        let mut parts: Vec<&str> = Vec::new();
+        let mut span = policy.nat.fixed_port;
+        if policy.nat.fixed_port.is_some() {
+            parts.push("fixed ports");
+        }
+        for name in policy.nat.pools.iter().flatten() {
+            if let Some(pool) = self.pool(name).filter(|p| p.mode != PoolMode::Overload) {
+                parts.push(pool.mode.word());
+                span = Some(pool.mode_place.unwrap_or(pool.span));
+            }
+        }
+        parts.sort_unstable();
+        parts.dedup();
+        (policy.nat.enabled && !parts.is_empty()).then(|| Treatment {
+            kind: TreatmentKind::NatMode,
+            value: parts.join(", "),
+            span,
+        })
+    }
+
+    fn pool_set(&mut self, names: &[&str], span: fw_model::Span) -> AddressSet {
         let mut sets = Vec::new();
-        let mut keeps = false;
         for name in names {
-            let pool = vdom.pools.iter().find(|p| p.name == *name);
-            match pool.and_then(|p| Some((p.range?, p.keeps_ports))) {
-                Some(((low, high), keeps_ports)) => {
-                    sets.push(AddressSet::range(low, high));
-                    keeps |= keeps_ports;
-                }
+            match self.pool(name).and_then(|p| p.range) {
+                Some((low, high)) => sets.push(AddressSet::range(low, high)),
                 None => {
                     self.diagnostics.push(Diagnostic {
                         code: "undefined-reference",
@@ -189,7 +214,7 @@ impl<'t> Lowering<'_, 't> {
         if sets.is_empty() {
             sets.push(AddressSet::any());
         }
-        (AddressSet::union_all(&sets), keeps)
+        AddressSet::union_all(&sets)
     }
 
     fn central_snat(&mut self) -> fw_model::Filter {
@@ -201,7 +226,7 @@ impl<'t> Lowering<'_, 't> {
                 let source = if entry.pools.is_empty() {
                     AddressTranslation::EgressInterface
                 } else {
-                    AddressTranslation::Pool(Arc::new(self.pool_set(&entry.pools, entry.span).0))
+                    AddressTranslation::Pool(Arc::new(self.pool_set(&entry.pools, entry.span)))
                 };
                 let ports = match entry.nat_ports {
                     Some((low, high)) => IntervalSet::range(low.into(), high.into()),

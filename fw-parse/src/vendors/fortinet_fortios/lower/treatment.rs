@@ -67,6 +67,16 @@ impl<'t> Lowering<'_, 't> {
             match_expr: MatchExpr::service(rest),
             treatment: default,
         });
+        for bypass in &vdom.settings.bypasses {
+            self.device.treatments.push(TreatmentRule {
+                match_expr: MatchExpr::Always,
+                treatment: Treatment {
+                    kind: TreatmentKind::StateBypass,
+                    value: format!("{} {}", bypass.setting, bypass.value),
+                    span: bypass.span,
+                },
+            });
+        }
         for helper in &vdom.helpers {
             self.device.treatments.push(TreatmentRule {
                 match_expr: MatchExpr::service(ServiceSet::destination_ports(
@@ -87,6 +97,12 @@ impl<'t> Lowering<'_, 't> {
     pub(super) fn inspection(&mut self, policy: &Policy<'t>) -> Vec<Treatment> {
         let mut out = Vec::new();
         let mut treat = |kind, value: String, span| out.push(Treatment { kind, value, span });
+        if let Some(proxy) = policy.proxy
+            && (policy.ssl_profile.is_some() || !policy.profiles.is_empty())
+        {
+            let value = format!("{} {}", proxy.setting, proxy.value);
+            treat(TreatmentKind::SecurityProfile, value, proxy.span);
+        }
         if let Some(profile) = policy.ssl_profile {
             let defined = self
                 .vdom
@@ -94,7 +110,7 @@ impl<'t> Lowering<'_, 't> {
                 .iter()
                 .find(|p| p.name == profile.value);
             let name = profile.value;
-            match defined {
+            match defined.filter(|p| p.printed) {
                 Some(p) if !p.decrypted.is_empty() => {
                     let mut value = format!("{name}: {}", p.decrypted.join(", "));
                     if !p.checks.is_empty() {
@@ -112,20 +128,33 @@ impl<'t> Lowering<'_, 't> {
                     );
                 }
                 Some(_) => {}
-                // Profiles that every device has.
+                // Profiles that every device has; by default a profile
+                // inspects deeply.
                 None if matches!(name, "no-inspection" | "") => {}
                 None if name == "certificate-inspection" => {
                     treat(
                         TreatmentKind::SecurityProfile,
-                        name.to_owned(),
+                        format!("{name}: certificate-inspection"),
                         profile.span,
                     );
                 }
-                None => treat(TreatmentKind::TlsDecryption, name.to_owned(), profile.span),
+                None => treat(
+                    TreatmentKind::TlsDecryption,
+                    format!("{name}: all"),
+                    profile.span,
+                ),
             }
         }
-        for profile in &policy.profiles {
-            let value = format!("{} {}", profile.setting, profile.value);
+        for (profile, section) in &policy.profiles {
+            let defined = self
+                .vdom
+                .profiles
+                .iter()
+                .find(|(path, name, _)| path == section && profile.value == *name)
+                .map_or_else(String::new, |(_, _, number)| {
+                    format!(" (settings {number:08x})")
+                });
+            let value = format!("{} {}{defined}", profile.setting, profile.value);
             treat(TreatmentKind::SecurityProfile, value, profile.span);
         }
         for shaper in &policy.qos {

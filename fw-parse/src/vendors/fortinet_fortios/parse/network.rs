@@ -1,11 +1,13 @@
 //! Interfaces, zones, SD-WAN, routes.
 
+use super::Unknown;
 use super::open;
 use crate::vendors::fortinet_fortios::ast::{Config, Interface, PolicyRoute, Route, Vdom, Zone};
 use crate::vendors::fortinet_fortios::inert;
-use crate::vendors::fortinet_fortios::read::{Reader, prefix, set_address};
+use crate::vendors::fortinet_fortios::read::{Reader, prefix};
 use crate::vendors::fortinet_fortios::table::{Entry, Section};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::IpAddr;
 
 /// Reads the section if it is one of these.
 pub fn section<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut Vdom<'t>) -> bool {
@@ -41,8 +43,9 @@ pub fn section<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut
             open(reader, section, &mut vdom.unknown);
             let v6 = section.path.ends_with('6');
             for entry in section.entries() {
-                vdom.routes.extend(route(entry, v6));
-                let unknown = reader.rest(entry, inert::ROUTE, &[]);
+                let mut unknown = Vec::new();
+                vdom.routes.extend(route(reader, entry, v6, &mut unknown));
+                unknown.extend(reader.rest(entry, inert::ROUTE, &[]));
                 vdom.unknown.extend(unknown);
             }
         }
@@ -91,44 +94,57 @@ pub fn keep_own_interfaces(config: &mut Config<'_>) {
 }
 
 fn interface<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Interface<'t> {
+    let mut unknown = Vec::new();
+    let learned = matches!(entry.word("mode"), Some("dhcp" | "pppoe"));
+    let distance = reader.number(entry, "distance", &mut unknown);
+    let asked = entry.flag("defaultgw") != Some(false);
+    let vlan = reader.number(entry, "vlanid", &mut unknown);
     let mut out = Interface {
         name: &entry.name,
         span: entry.span,
         up: entry.word("status") != Some("down"),
-        dynamic: matches!(entry.word("mode"), Some("dhcp" | "pppoe" | "ipam")),
+        dynamic: learned || entry.word("mode") == Some("ipam"),
+        default_route: (learned && asked).then(|| distance.unwrap_or(LEARNED_DISTANCE)),
         management: entry.word("dedicated-to") == Some("management"),
-        vrf: entry.number("vrf").unwrap_or(0),
+        vrf: reader.number(entry, "vrf", &mut unknown).unwrap_or(0),
         access: entry.list("allowaccess"),
+        vdom_link: entry.word("type") == Some("vdom-link"),
+        carrier: entry.word("interface").zip(vlan),
         ..Interface::default()
     };
     let _ = (entry.word("vdom"), entry.word("secondary-IP"));
-    let unset = IpNet::V4(Ipv4Net::default());
-    out.addresses
-        .extend(prefix(&entry.list("ip")).filter(|n| n.addr() != unset.addr()));
+    address_of(reader, entry, "ip", &mut out.addresses, &mut unknown);
     if let Some(block) = entry.block("secondaryip") {
         for second in block.entries() {
-            out.addresses
-                .extend(prefix(&second.list("ip")).filter(|n| n.addr() != unset.addr()));
+            address_of(reader, second, "ip", &mut out.addresses, &mut unknown);
             out.access.extend(second.list("allowaccess"));
-            let unknown = reader.rest(
-                second,
-                &[
-                    "ping-serv-status",
-                    "detect*",
-                    "gwdetect",
-                    "ha-priority",
-                    "secip-*",
-                ],
-                &[],
-            );
-            out.unknown.extend(unknown);
+            let settings = [
+                "ping-serv-status",
+                "detect*",
+                "gwdetect",
+                "ha-priority",
+                "secip-*",
+            ];
+            unknown.extend(reader.rest(second, &settings, &[]));
+        }
+    }
+    if let Some(block) = entry.block("vrrp") {
+        for router in block.entries() {
+            if router.word("status") == Some("disable") {
+                continue;
+            }
+            let address = reader.value(router, "vrip", &mut unknown, |words| match words {
+                [one] => one.parse::<IpAddr>().ok(),
+                _ => None,
+            });
+            out.shared.extend(address);
+            // Who is the master is decided at run time.
+            unknown.extend(reader.rest(router, inert::VRRP, &["proxy-arp"]));
         }
     }
     if let Some(block) = entry.block("ipv6") {
         let own = &block.own;
-        let empty = IpNet::V6(Ipv6Net::default());
-        out.addresses
-            .extend(prefix(&own.list("ip6-address")).filter(|n| *n != empty));
+        address_of(reader, own, "ip6-address", &mut out.addresses, &mut unknown);
         out.dynamic |= matches!(own.word("ip6-mode"), Some("dhcp" | "pppoe" | "delegated"));
         out.access6 = own.list("ip6-allowaccess");
         for extra in own
@@ -145,21 +161,34 @@ fn interface<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Interface<'t>
             "dhcp6-*",
             "ip6-*",
         ];
-        let unknown = reader.rest(own, inert::INTERFACE6, &blocks);
-        out.unknown.extend(unknown);
+        unknown.extend(reader.rest(own, inert::INTERFACE6, &blocks));
     }
-    if entry.word("security-mode") == Some("none") {
-        // Nobody has to authenticate: the default, written out.
-    } else if let Some(setting) = entry.settings.iter().find(|s| s.name == "security-mode") {
-        out.unknown.push(super::Unknown {
-            text: setting.text(),
-            span: setting.span,
-        });
-        reader.ledger.opaque(setting.span.line);
+    if entry
+        .word("security-mode")
+        .is_some_and(|mode| mode != "none")
+    {
+        // Who has not authenticated is held at a portal.
+        reader.refuse(entry, "security-mode", &mut unknown);
     }
-    let unknown = reader.rest(entry, inert::INTERFACE, inert::INTERFACE_BLOCKS);
-    out.unknown.extend(unknown);
+    unknown.extend(reader.rest(entry, inert::INTERFACE, inert::INTERFACE_BLOCKS));
+    out.unknown = unknown;
     out
+}
+
+/// The distance of a default route that DHCP or PPPoE gives, unless set.
+/// <https://docs.fortinet.com/document/fortigate/7.4.1/administration-guide/139692/routing-concepts>
+const LEARNED_DISTANCE: u64 = 5;
+
+/// An address with its mask; an unspecified one stands for "none".
+fn address_of(
+    reader: &mut Reader<'_>,
+    entry: &Entry<'_>,
+    name: &str,
+    addresses: &mut Vec<IpNet>,
+    unknown: &mut Vec<Unknown>,
+) {
+    let net = reader.value(entry, name, unknown, prefix);
+    addresses.extend(net.filter(|n| !n.addr().is_unspecified()));
 }
 
 /// SD-WAN: zones of member interfaces. Its rules choose among routes of equal
@@ -182,11 +211,18 @@ fn sdwan<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut Vdom<
         let interface = entry.word("interface");
         let zone = entry.word("zone").unwrap_or("virtual-wan-link");
         let up = entry.word("status") != Some("disable");
-        let unknown = reader.rest(entry, inert::SDWAN, &[]);
+        let mut unknown = Vec::new();
+        let gateway = reader.value(entry, "gateway", &mut unknown, |words| match words {
+            [one] => one.parse::<IpAddr>().ok(),
+            _ => None,
+        });
+        unknown.extend(reader.rest(entry, inert::SDWAN, &[]));
         vdom.unknown.extend(unknown);
         let Some(interface) = interface.filter(|_| on && up) else {
             continue;
         };
+        let gateway = gateway.filter(|g| !g.is_unspecified());
+        vdom.member_gateways.extend(gateway.map(|g| (interface, g)));
         match zones.iter_mut().find(|z| z.name == zone) {
             Some(z) => z.interfaces.push(interface),
             None => zones.push(Zone {
@@ -214,76 +250,90 @@ fn sdwan<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut Vdom<
     vdom.unknown.extend(unknown);
 }
 
-fn route<'t>(entry: &'t Entry<'_>, v6: bool) -> Option<Route<'t>> {
+fn route<'t>(
+    reader: &mut Reader<'_>,
+    entry: &'t Entry<'_>,
+    v6: bool,
+    unknown: &mut Vec<Unknown>,
+) -> Option<Route<'t>> {
     let any = if v6 {
         IpNet::V6(Ipv6Net::default())
     } else {
         IpNet::V4(Ipv4Net::default())
     };
-    let dst = entry.list("dst");
-    let prefix = if dst.is_empty() {
-        Some(any)
-    } else {
-        prefix(&dst)
-    };
     let object = entry.word("dstaddr");
     let internet = entry
         .word("internet-service")
         .or(entry.word("internet-service-custom"));
+    let given = entry.words("dst").is_some();
+    let prefix = reader.value(entry, "dst", unknown, prefix);
+    // A destination that is not understood is no default route.
+    let prefix = prefix.or((!given && object.is_none() && internet.is_none()).then_some(any));
     let mut zones = entry.list("sdwan-zone");
     if zones.is_empty() && (entry.enabled("sdwan") || entry.enabled("virtual-wan-link")) {
         zones.push("virtual-wan-link");
     }
+    let gateway = reader.value(entry, "gateway", unknown, |words| match words {
+        [one] => one.parse::<IpAddr>().ok(),
+        _ => None,
+    });
     let route = Route {
         span: entry.span?,
         prefix: prefix.filter(|_| internet.is_none()),
         object,
+        internet,
         v6,
         device: entry.word("device"),
         zones,
-        gateway: entry.word("gateway").and_then(set_address),
+        gateway: gateway.filter(|g| !g.is_unspecified()),
         blackhole: entry.enabled("blackhole"),
-        distance: entry.number("distance").unwrap_or(10),
-        priority: entry.number("priority").unwrap_or(0),
-        vrf: entry.number("vrf").unwrap_or(0),
+        distance: reader.number(entry, "distance", unknown).unwrap_or(10),
+        priority: reader.number(entry, "priority", unknown).unwrap_or(0),
+        vrf: reader.number(entry, "vrf", unknown).unwrap_or(0),
     };
     (entry.word("status") != Some("disable")).then_some(route)
 }
 
 fn policy_route<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<PolicyRoute<'t>> {
-    let nets = |name: &str| -> Vec<IpNet> {
-        entry
-            .list(name)
-            .iter()
-            .filter_map(|w| match w.split_once('/') {
-                // `10.0.0.0/255.0.0.0`
-                Some((address, mask)) if mask.contains('.') => prefix(&[address, mask]),
-                _ => prefix(&[w]),
-            })
-            .collect()
+    let mut unknown = Vec::new();
+    let net = |word: &&str| match word.split_once('/') {
+        // `10.0.0.0/255.0.0.0`
+        Some((address, mask)) if mask.contains('.') => prefix(&[address, mask]),
+        _ => prefix(&[word]),
     };
-    let range = |low: &str, high: &str| {
-        let read = |name: &str| entry.number(name).and_then(|p| u16::try_from(p).ok());
-        let (low, high) = (read(low), read(high));
+    let mut nets = |reader: &mut Reader<'_>, name: &str| {
+        let all = |words: &[&str]| words.iter().map(net).collect::<Option<Vec<IpNet>>>();
+        reader
+            .value(entry, name, &mut unknown, all)
+            .unwrap_or_default()
+    };
+    let (sources, destinations) = (nets(reader, "src"), nets(reader, "dst"));
+    let mut range = |reader: &mut Reader<'_>, low: &str, high: &str| {
+        let low: Option<u16> = reader.number(entry, low, &mut unknown);
+        let high: Option<u16> = reader.number(entry, high, &mut unknown);
         (low.is_some() || high.is_some()).then(|| (low.unwrap_or(0), high.unwrap_or(u16::MAX)))
     };
+    let ports = range(reader, "start-port", "end-port");
+    let source_ports = range(reader, "start-source-port", "end-source-port");
+    let protocol: Option<u8> = reader.number(entry, "protocol", &mut unknown);
+    let enabled = entry.word("status") != Some("disable");
     let out = PolicyRoute {
         id: &entry.name,
         span: entry.span?,
         input: entry.list("input-device"),
-        sources: nets("src"),
-        destinations: nets("dst"),
+        sources,
+        destinations,
         source_objects: entry.list("srcaddr"),
         destination_objects: entry.list("dstaddr"),
-        protocol: entry
-            .number("protocol")
-            .and_then(|p| u8::try_from(p).ok())
-            .filter(|&p| p != 0),
-        ports: range("start-port", "end-port"),
-        source_ports: range("start-source-port", "end-source-port"),
+        protocol: protocol.filter(|&p| p != 0),
+        ports,
+        source_ports,
         output: entry.word("output-device"),
         stop: entry.word("action") == Some("deny"),
-        unknown: reader.rest(entry, inert::POLICY_ROUTE, &[]),
+        unknown: {
+            unknown.extend(reader.rest(entry, inert::POLICY_ROUTE, &[]));
+            unknown
+        },
     };
-    (entry.word("status") != Some("disable")).then_some(out)
+    enabled.then_some(out)
 }

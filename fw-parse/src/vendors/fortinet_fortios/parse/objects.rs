@@ -1,15 +1,12 @@
-//! Addresses, services, schedules, virtual addresses, pools.
+//! Addresses, services, schedules.
 
 use super::open;
 use crate::vendors::fortinet_fortios::ast::{
-    Address, AddressKind, Group, Mapped, Pool, PortPair, Schedule, ScheduleKind, Service,
-    ServiceKind, Vdom, Vip,
+    Address, AddressKind, Group, PortPair, Schedule, ScheduleKind, Service, ServiceKind, Vdom,
 };
 use crate::vendors::fortinet_fortios::inert;
-use crate::vendors::fortinet_fortios::read::{
-    Reader, instant, minute, ports, prefix, range, timeout_of,
-};
-use crate::vendors::fortinet_fortios::table::{Entry, Section};
+use crate::vendors::fortinet_fortios::read::{Reader, instant, minute, ports, prefix, range};
+use crate::vendors::fortinet_fortios::table::{Entry, Section, Verb};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
 
@@ -27,6 +24,24 @@ pub fn section<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut
                 .entries()
                 .filter_map(|e| multicast_address(reader, e));
             vdom.multicast_addresses.extend(all);
+        }
+        "system external-resource" => {
+            // A list of addresses that the device fetches from elsewhere.
+            reader.known(section);
+            for entry in section.entries() {
+                let Some(span) = entry.span else { continue };
+                let list = Address {
+                    name: &entry.name,
+                    span,
+                    last_line: entry.last_line,
+                    kind: AddressKind::Name("external-resource", entry.name.to_string()),
+                    unknown: Vec::new(),
+                };
+                if entry.word("type") == Some("address") {
+                    vdom.addresses.push(list.clone());
+                    vdom.addresses6.push(list);
+                }
+            }
         }
         "firewall address6" => {
             open(reader, section, &mut vdom.unknown);
@@ -74,46 +89,16 @@ pub fn section<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut
                 });
             }
         }
-        "firewall vip" | "firewall vip6" => {
-            open(reader, section, &mut vdom.unknown);
-            let v6 = section.path == "firewall vip6";
-            vdom.vips
-                .extend(section.entries().filter_map(|e| vip(reader, e, v6)));
-        }
-        "firewall vipgrp" | "firewall vipgrp6" => {
-            open(reader, section, &mut vdom.unknown);
-            let all = section.entries().filter_map(|e| {
-                let _ = e.word("interface");
-                group(reader, e, inert::PLAIN)
-            });
-            vdom.vip_groups.extend(all);
-        }
-        "firewall ippool" | "firewall ippool6" => {
-            open(reader, section, &mut vdom.unknown);
-            for entry in section.entries() {
-                let Some(span) = entry.span else { continue };
-                let ends = (entry.word("startip"), entry.word("endip"));
-                let range = match ends {
-                    (Some(low), Some(high)) => low.parse().ok().zip(high.parse().ok()),
-                    _ => None,
-                };
-                vdom.pools.push(Pool {
-                    name: &entry.name,
-                    span,
-                    last_line: entry.last_line,
-                    range,
-                    keeps_ports: entry.word("type") == Some("one-to-one"),
-                });
-                let unknown = reader.rest(entry, inert::POOL, &[]);
-                vdom.unknown.extend(unknown);
-            }
-        }
         _ => return false,
     }
     true
 }
 
-fn group<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, inert: &[&str]) -> Option<Group<'t>> {
+pub(super) fn group<'t>(
+    reader: &mut Reader<'_>,
+    entry: &'t Entry<'_>,
+    inert: &[&str],
+) -> Option<Group<'t>> {
     Some(Group {
         name: &entry.name,
         span: entry.span?,
@@ -125,10 +110,8 @@ fn group<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, inert: &[&str]) -> O
 
 fn address<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Address<'t>> {
     let pair = |low: &str, high: &str| -> Option<(IpAddr, IpAddr)> {
-        Some((
-            entry.word(low)?.parse().ok()?,
-            entry.word(high)?.parse().ok()?,
-        ))
+        let end = |name: &str| entry.word(name).unwrap_or("0.0.0.0").parse().ok();
+        Some((end(low)?, end(high)?))
     };
     let subnet = entry.list("subnet");
     let fqdn = entry.word("fqdn");
@@ -155,6 +138,7 @@ fn address<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Address<
                 .ok()
                 .zip(m.parse().ok())
                 .map_or_else(other, |(a, m)| AddressKind::Wildcard(a, m)),
+            [] => AddressKind::Subnet(IpNet::V4(Ipv4Net::default())),
             _ => other(),
         },
         "fqdn" => match fqdn {
@@ -176,7 +160,7 @@ fn address<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Address<
             for setting in &entry.settings {
                 let _ = entry.words(&setting.name);
             }
-            AddressKind::Other(entry.text_without(inert::ADDRESS))
+            AddressKind::Elsewhere(entry.text_without(inert::ADDRESS))
         }
     };
     Some(Address {
@@ -237,7 +221,7 @@ fn address6<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Address
             for setting in &entry.settings {
                 let _ = entry.words(&setting.name);
             }
-            other()
+            AddressKind::Elsewhere(entry.text_without(inert::ADDRESS))
         }
     };
     Some(Address {
@@ -273,8 +257,9 @@ fn port_pair(text: &str) -> Option<PortPair> {
 }
 
 fn service<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Service<'t>> {
-    let number = |name: &str| entry.number(name).and_then(|n| u8::try_from(n).ok());
     let mut unknown = Vec::new();
+    let protocol = entry.word("protocol").unwrap_or("TCP/UDP/SCTP");
+    let protocol_number: Option<u8> = reader.number(entry, "protocol-number", &mut unknown);
     let mut unclear = |name: &str| {
         let span = entry.place(name).or(entry.span);
         if let Some(span) = span {
@@ -284,7 +269,6 @@ fn service<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Service<
             });
         }
     };
-    let protocol = entry.word("protocol").unwrap_or("TCP/UDP/SCTP");
     let lists = [
         (6, "tcp-portrange"),
         (17, "udp-portrange"),
@@ -308,16 +292,19 @@ fn service<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Service<
     let mut icmp = (None, None);
     for setting in &entry.settings {
         let value = setting.values.first().and_then(|v| v.parse::<u8>().ok());
+        let icmp_number = matches!(setting.name.as_ref(), "icmptype" | "icmpcode");
+        if icmp_number && value.is_none() && setting.verb != Verb::Unset {
+            unclear(&setting.name);
+        }
         match (setting.name.as_ref(), setting.verb) {
-            ("icmptype", super::super::table::Verb::Unset) => icmp = (None, None),
+            ("icmptype", Verb::Unset) => icmp = (None, None),
             ("icmptype", _) => icmp.0 = value,
-            ("icmpcode", super::super::table::Verb::Unset) => icmp.1 = None,
+            ("icmpcode", Verb::Unset) => icmp.1 = None,
             ("icmpcode", _) => icmp.1 = value,
             _ => {}
         }
     }
     let _ = (entry.word("icmptype"), entry.word("icmpcode"));
-    let protocol_number = number("protocol-number");
     let proxy = entry.enabled("proxy");
     let kind = match protocol {
         _ if proxy => ServiceKind::Proxy,
@@ -349,10 +336,10 @@ fn service<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Service<
             Some(_) => unclear(name),
         }
     }
-    let ttl = timeout_of(entry, "session-ttl");
-    let udp_idle = entry
-        .number("udp-idle-timer")
-        .filter(|&n| n != 0)
+    let ttl = reader.timeout(entry, "session-ttl", &mut unknown);
+    let udp_idle = reader
+        .number(entry, "udp-idle-timer", &mut unknown)
+        .filter(|&n: &u64| n != 0)
         .zip(entry.place("udp-idle-timer"));
     unknown.extend(reader.rest(entry, inert::SERVICE, &[]));
     Some(Service {
@@ -412,110 +399,4 @@ fn recurring<'t>(entry: &'t Entry<'_>) -> ScheduleKind<'t> {
     }
     out.sort_unstable();
     ScheduleKind::Weekly(out)
-}
-
-fn vip<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, v6: bool) -> Option<Vip<'t>> {
-    let external = entry
-        .word("extip")
-        .map_or(if v6 { None } else { range("0.0.0.0") }, range);
-    let mapped_words = entry.list("mappedip");
-    let mut mapped = match mapped_words.as_slice() {
-        [one] => range(one).map_or(Mapped::Unclear, |(a, b)| Mapped::Range(a, b)),
-        _ => Mapped::Unclear,
-    };
-    let kind = entry.word("type").unwrap_or("static-nat");
-    let mut unknown = Vec::new();
-    match kind {
-        "static-nat" => {}
-        "server-load-balance" | "load-balance" => {
-            let mut servers = Vec::new();
-            for server in entry
-                .block("realservers")
-                .into_iter()
-                .flat_map(Section::entries)
-            {
-                if server.word("status") == Some("disable") {
-                    continue;
-                }
-                let port = server
-                    .number("port")
-                    .and_then(|p| u16::try_from(p).ok())
-                    .filter(|&p| p != 0);
-                match server.word("ip").and_then(range) {
-                    Some((low, _)) => servers.push((low, port)),
-                    None => mapped = Mapped::Unclear,
-                }
-            }
-            if !servers.is_empty() {
-                mapped = Mapped::Servers(servers);
-            }
-        }
-        _ => {
-            // `fqdn` maps to a name; other types do not forward packets
-            // address by address.
-            mapped = Mapped::Unclear;
-            let _ = entry.word("mapped-addr");
-            if kind != "fqdn"
-                && let Some(span) = entry.place("type")
-            {
-                unknown.push(super::Unknown {
-                    text: format!("type {kind}"),
-                    span,
-                });
-            }
-        }
-    }
-    let protocol = match entry.word("protocol").unwrap_or("tcp") {
-        "udp" => 17,
-        "sctp" => 132,
-        "icmp" => 1,
-        _ => 6,
-    };
-    let external_port = entry.word("extport").and_then(ports).unwrap_or((0, 0));
-    let mapped_port = entry.word("mappedport").and_then(ports);
-    let server_port = kind == "server-load-balance" && external_port != (0, 0);
-    let ports = (entry.enabled("portforward") || server_port).then(|| {
-        (
-            protocol,
-            external_port,
-            mapped_port.unwrap_or(external_port),
-        )
-    });
-    let server_type = entry.word("server-type");
-    if kind == "server-load-balance"
-        && server_type == Some("udp")
-        && let Some(span) = entry.place("server-type")
-        && entry.word("protocol").is_none()
-    {
-        unknown.push(super::Unknown {
-            text: "server-type udp".to_owned(),
-            span,
-        });
-    }
-    let _ = (entry.word("portmapping-type"), entry.word("nat-source-vip"));
-    let sources = entry.list("src-filter");
-    let interface_filter = entry.list("srcintf-filter");
-    let services = entry.list("service");
-    let interface = entry.word("extintf").unwrap_or("any");
-    let enabled = entry.word("status") != Some("disable");
-    unknown.extend(reader.rest(
-        entry,
-        inert::VIP,
-        &["quic", "ssl-cipher-suites", "ssl-server-cipher-suites"],
-    ));
-    Some(Vip {
-        name: &entry.name,
-        span: entry.span?,
-        last_line: entry.last_line,
-        enabled,
-        external,
-        mapped,
-        interface,
-        interface_filter,
-        sources,
-        ports,
-        services,
-        translates_source: kind == "static-nat" && ports.is_none(),
-        unknown,
-    })
 }

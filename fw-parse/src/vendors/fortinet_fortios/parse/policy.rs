@@ -2,45 +2,47 @@
 
 use super::open;
 use crate::vendors::fortinet_fortios::ast::{
-    CentralSnat, Ends, Feature, InternetService, Policy, PolicyAction, PolicyNat, Vdom,
+    CentralSnat, Ends, Feature, Identified, InternetService, Policy, PolicyAction, PolicyNat, Vdom,
 };
 use crate::vendors::fortinet_fortios::inert;
 use crate::vendors::fortinet_fortios::inert::listed;
-use crate::vendors::fortinet_fortios::read::{Reader, instant, ports, timeout_of};
+use crate::vendors::fortinet_fortios::read::{Reader, instant, ports};
 use crate::vendors::fortinet_fortios::table::{Entry, Section};
 
-/// Security profiles that a policy may name.
-const PROFILES: [&str; 30] = [
-    "av-profile",
-    "webfilter-profile",
-    "dnsfilter-profile",
-    "emailfilter-profile",
-    "spamfilter-profile",
-    "dlp-sensor",
-    "dlp-profile",
-    "file-filter-profile",
-    "ips-sensor",
-    "application-list",
-    "voip-profile",
-    "ips-voip-filter",
-    "sctp-filter-profile",
-    "diameter-filter-profile",
-    "icap-profile",
-    "waf-profile",
-    "cifs-profile",
-    "ssh-filter-profile",
-    "videofilter-profile",
-    "virtual-patch-profile",
-    "casb-profile",
-    "profile-group",
-    "casi-profile",
-    "gtp-profile",
-    "pfcp-profile",
-    "mms-profile",
-    "webproxy-forward-server",
-    "ips-dos-profile",
-    "telemetry-profile",
-    "isolator-profile",
+/// Security profiles that a policy may name, with the sections that define
+/// them.
+#[rustfmt::skip]
+pub(super) const PROFILES: [(&str, &str); 30] = [
+    ("av-profile", "antivirus profile"),
+    ("webfilter-profile", "webfilter profile"),
+    ("dnsfilter-profile", "dnsfilter profile"),
+    ("emailfilter-profile", "emailfilter profile"),
+    ("spamfilter-profile", "spamfilter profile"),
+    ("dlp-sensor", "dlp sensor"),
+    ("dlp-profile", "dlp profile"),
+    ("file-filter-profile", "file-filter profile"),
+    ("ips-sensor", "ips sensor"),
+    ("application-list", "application list"),
+    ("voip-profile", "voip profile"),
+    ("ips-voip-filter", "voip profile"),
+    ("sctp-filter-profile", "sctp-filter profile"),
+    ("diameter-filter-profile", "diameter-filter profile"),
+    ("icap-profile", "icap profile"),
+    ("waf-profile", "waf profile"),
+    ("cifs-profile", "cifs profile"),
+    ("ssh-filter-profile", "ssh-filter profile"),
+    ("videofilter-profile", "videofilter profile"),
+    ("virtual-patch-profile", "virtual-patch profile"),
+    ("casb-profile", "casb profile"),
+    ("profile-group", "firewall profile-group"),
+    ("casi-profile", "casi profile"),
+    ("gtp-profile", "firewall gtp"),
+    ("pfcp-profile", "firewall pfcp"),
+    ("mms-profile", "firewall mms-profile"),
+    ("webproxy-forward-server", "web-proxy forward-server"),
+    ("ips-dos-profile", "ips dos-profile"),
+    ("telemetry-profile", "telemetry-controller profile"),
+    ("isolator-profile", "web-proxy isolator-server"),
 ];
 
 const QOS: [&str; 9] = [
@@ -222,10 +224,15 @@ fn policy<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, path: &str) -> Opti
     let nat = PolicyNat {
         enabled: entry.enabled("nat"),
         pools: entry.enabled("ippool").then_some(pools),
-        fixed_port: entry.enabled("fixedport"),
+        fixed_port: entry
+            .enabled("fixedport")
+            .then(|| entry.place("fixedport"))
+            .flatten(),
     };
     // Without `utm-status` a policy keeps its profiles but does not use them.
     let inspects = entry.flag("utm-status") != Some(false);
+    let mut unknown = Vec::new();
+    let ttl = reader.timeout(entry, "session-ttl", &mut unknown);
     let policy = Policy {
         id: &entry.name,
         name: entry.word("name").filter(|n| !n.is_empty()),
@@ -249,11 +256,13 @@ fn policy<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, path: &str) -> Opti
         match_vip_only: entry.enabled("match-vip-only"),
         reject: entry.enabled("send-deny-packet"),
         nat,
-        ttl: timeout_of(entry, "session-ttl"),
+        ttl,
+        proxy: feature(entry, "inspection-mode").filter(|f| inspects && f.value == "proxy"),
+        identified: identified(entry),
         ssl_profile: feature(entry, "ssl-ssh-profile").filter(|_| inspects),
         profiles: PROFILES
             .iter()
-            .filter_map(|p| feature(entry, p))
+            .filter_map(|&(setting, section)| Some((feature(entry, setting)?, section)))
             .filter(|_| inspects)
             .collect(),
         qos: QOS
@@ -265,7 +274,7 @@ fn policy<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, path: &str) -> Opti
         without_syn: feature(entry, "tcp-session-without-syn").filter(|f| f.value != "disable"),
         unknown: Vec::new(),
     };
-    let mut unknown = reader.rest(entry, inert::POLICY, &[]);
+    unknown.extend(reader.rest(entry, inert::POLICY, &[]));
     // What is switched off does nothing.
     unknown.retain(|u| {
         let mut words = u.text.split(' ').skip(1);
@@ -280,14 +289,49 @@ fn policy<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, path: &str) -> Opti
     Some(Policy { unknown, ..policy })
 }
 
+/// What a policy of `security-policy` asks of the content.
+fn identified<'t>(entry: &'t Entry<'_>) -> Identified<'t> {
+    let applications = entry.list("application");
+    let mut other: Vec<(&'static str, Vec<&str>)> = Vec::new();
+    for setting in ["app-category", "app-group", "url-category"] {
+        let names = entry.list(setting);
+        if !names.is_empty() {
+            other.push((setting, names));
+        }
+    }
+    let enforced = entry.flag("enforce-default-app-port") != Some(false);
+    let default_ports = enforced && entry.words("service").is_none();
+    Identified {
+        span: ["application", "app-category", "app-group", "url-category"]
+            .iter()
+            .find_map(|name| entry.place(name)),
+        applications,
+        other,
+        default_ports,
+    }
+}
+
 fn central<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<CentralSnat<'t>> {
+    let mut unknown = Vec::new();
     let v6 = entry.word("type") == Some("ipv6");
     let pick = |v4: &str, v6_name: &str| {
         let (four, six) = (entry.list(v4), entry.list(v6_name));
         if v6 { six } else { four }
     };
-    let ports_of = |name: &str| entry.word(name).and_then(ports).filter(|p| *p != (0, 0));
-    Some(CentralSnat {
+    let mut ports_of = |reader: &mut Reader<'_>, name: &str| {
+        let one = |words: &[&str]| match words {
+            [one] => ports(one),
+            _ => None,
+        };
+        reader
+            .value(entry, name, &mut unknown, one)
+            .filter(|p| *p != (0, 0))
+    };
+    let source_ports = ports_of(reader, "orig-port");
+    let destination_ports = ports_of(reader, "dst-port");
+    let nat_ports = ports_of(reader, "nat-port");
+    let protocol: Option<u8> = reader.number(entry, "protocol", &mut unknown);
+    let out = CentralSnat {
         id: &entry.name,
         span: entry.span?,
         enabled: entry.word("status") != Some("disable"),
@@ -297,18 +341,17 @@ fn central<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<CentralS
         v6,
         source: pick("orig-addr", "orig-addr6"),
         destination: pick("dst-addr", "dst-addr6"),
-        protocol: entry
-            .number("protocol")
-            .and_then(|p| u8::try_from(p).ok())
-            .filter(|&p| p != 0),
-        source_ports: ports_of("orig-port"),
-        destination_ports: ports_of("dst-port"),
-        nat_ports: ports_of("nat-port"),
+        protocol: protocol.filter(|&p| p != 0),
+        source_ports,
+        destination_ports,
+        nat_ports,
         pools: pick("nat-ippool", "nat-ippool6"),
-        unknown: reader.rest(
-            entry,
-            &["uuid", "comments", "color", "port-preserve", "port-random"],
-            &[],
-        ),
-    })
+        unknown: Vec::new(),
+    };
+    unknown.extend(reader.rest(
+        entry,
+        &["uuid", "comments", "color", "port-preserve", "port-random"],
+        &[],
+    ));
+    Some(CentralSnat { unknown, ..out })
 }

@@ -2,7 +2,7 @@
 
 use super::{coverage, parse};
 use crate::vendors::fortinet_fortios::detect;
-use fw_model::LineStatus;
+use fw_model::{IntervalSet, LineStatus, MatchExpr, ServiceSet};
 use std::path::{Path, PathBuf};
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus");
@@ -63,6 +63,106 @@ fn real_configurations() {
         all.opaque * 50 < all.lines,
         "more than 2 % of the lines are opaque"
     );
+}
+
+/// Every predefined service against the table of the semantics page.
+#[test]
+fn predefined_services() {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/semantics/fortios_services.tsv");
+    let Ok(table) = std::fs::read_to_string(&path) else {
+        println!("the table of services is absent, skipped");
+        return;
+    };
+    let mut rows = 0;
+    for line in table.lines().filter(|l| !l.starts_with('#')).skip(1) {
+        let mut fields = line.split('\t');
+        let (name, protocol, selector) = (
+            fields.next().unwrap(),
+            fields.next().unwrap(),
+            fields.next().unwrap(),
+        );
+        let found = predefined(name);
+        let Some(expected) = expected(protocol, selector) else {
+            assert_eq!(protocol, "explicit-proxy", "{name}");
+            assert!(found.is_empty(), "{name}");
+            rows += 1;
+            continue;
+        };
+        assert_eq!(found, expected, "{name}");
+        rows += 1;
+    }
+    assert_eq!(rows, 91);
+}
+
+/// What a policy with the predefined service `name` permits.
+fn predefined(name: &str) -> ServiceSet {
+    let lines = [
+        "set srcaddr all",
+        "set dstaddr all",
+        "set action accept",
+        &format!("set service \"{name}\""),
+    ];
+    let device = super::with(&super::policy(1, "lan", "wan", &lines));
+    let filter = device
+        .filters
+        .iter()
+        .find(|f| f.name == "firewall policy")
+        .unwrap();
+    let rule = filter
+        .rules
+        .iter()
+        .find(|r| r.id.as_deref() == Some("1"))
+        .unwrap();
+    let mut out = None;
+    rule.match_expr.walk(&mut |part| {
+        if let MatchExpr::Service(set) = part {
+            out = Some(set.as_ref().clone());
+        }
+    });
+    match (&rule.match_expr, out) {
+        (_, Some(set)) => set,
+        (MatchExpr::Never, None) => ServiceSet::empty(),
+        (_, None) => ServiceSet::any(),
+    }
+}
+
+/// What a row of the table says.
+fn expected(protocol: &str, selector: &str) -> Option<ServiceSet> {
+    let number = |text: &str| text.rsplit(' ').next().unwrap().parse::<u8>().unwrap();
+    match protocol {
+        "explicit-proxy" => None,
+        "group" => {
+            let parts: Vec<ServiceSet> = selector.split("; ").map(predefined).collect();
+            Some(ServiceSet::union_all(&parts))
+        }
+        "ip" if selector == "all protocols" => Some(ServiceSet::any()),
+        "ip" => Some(ServiceSet::protocol(number(selector))),
+        "icmp" | "icmp6" => {
+            let protocol = if protocol == "icmp" { 1 } else { 58 };
+            Some(if selector == "any type" {
+                ServiceSet::protocol(protocol)
+            } else {
+                ServiceSet::icmp(protocol, number(selector), None)
+            })
+        }
+        _ => {
+            let mut parts = Vec::new();
+            for part in selector.split("; ") {
+                let (word, ports) = part.split_once(' ').unwrap();
+                let protocol = if word == "tcp" { 6 } else { 17 };
+                for item in ports.split(',') {
+                    let (to, from) = item.split_once(':').unwrap_or((item, "0-65535"));
+                    let range = |text: &str| {
+                        let (low, high) = text.split_once('-').unwrap_or((text, text));
+                        IntervalSet::range(low.parse().unwrap(), high.parse().unwrap())
+                    };
+                    parts.push(ServiceSet::ports(protocol, range(from), range(to)));
+                }
+            }
+            Some(ServiceSet::union_all(&parts))
+        }
+    }
 }
 
 #[test]

@@ -13,6 +13,14 @@ use std::sync::Arc;
 /// How many ranges an address with a wildcard mask may take.
 const WILDCARD_RANGES: usize = 4096;
 
+/// Lists of addresses that come with content updates and are defined nowhere.
+const PREDEFINED_LISTS: [&str; 4] = [
+    "panw-known-ip-list",
+    "panw-highrisk-ip-list",
+    "panw-bulletproof-ip-list",
+    "panw-torexit-ip-list",
+];
+
 impl<'t> Names<'t> {
     /// What a word means as an address, seen from scope `from`.
     pub(super) fn address(&mut self, from: usize, word: Word<'t>) -> Arc<Addresses> {
@@ -67,6 +75,9 @@ impl<'t> Names<'t> {
                 break;
             };
             let id = self.ids.get(&(at, Kind::Address, word.text)).copied();
+            if id.is_some() {
+                self.several_meanings |= self.elsewhere(at, Kind::Address, word.text);
+            }
             if let Some(object) = store.addresses.get(word.text).copied() {
                 let mut out = address_object(object);
                 out.uses.extend(id);
@@ -106,7 +117,7 @@ impl<'t> Names<'t> {
         // Country codes are predefined regions; their addresses change with
         // content updates.
         let country = word.text.len() == 2 && word.text.bytes().all(|b| b.is_ascii_uppercase());
-        if !country {
+        if !country && !PREDEFINED_LISTS.contains(&word.text) {
             self.undefined("address", word);
         }
         unresolved(word)
@@ -125,23 +136,16 @@ impl<'t> Names<'t> {
             .collect();
         let mut open = Vec::new();
         if let Some(filter) = group.filter {
-            let tagged = self.tagged(at, filter.text);
-            match tagged {
-                Some(members) if !members.is_empty() => {
-                    self.filled_by_tags = true;
-                    for member in members {
-                        parts.push(self.address_within(at, member, path));
-                    }
-                }
-                _ => {
-                    let key = format!("dynamic address-group {}", filter.text);
-                    open.push(Open::named(
-                        &tag_name(group.name.text, filter.text),
-                        key,
-                        filter.place,
-                    ));
-                }
+            // Tagged objects are members for certain; any other address may be
+            // registered with the tags while the device runs.
+            for member in self.tagged(at, filter.text).unwrap_or_default() {
+                parts.push(self.address_within(at, member, path));
             }
+            open.push(Open::named(
+                &tag_name(group.name.text, filter.text),
+                format!("dynamic address-group {}", filter.text),
+                filter.place,
+            ));
         }
         if let Some(text) = unknown_text(&group.unknown) {
             open.push(Open::not_understood(text, group.name.place));

@@ -29,6 +29,36 @@ const SERVICES: [(&str, u8, u16, u16); 12] = [
     ("ping", ICMPV6, 128 << 8, 128 << 8 | 0xff),
 ];
 
+/// A feature, an IP protocol that it answers, and the ports if it has any.
+type Feature = (&'static str, u8, Option<(u16, u16)>);
+
+/// What features answer besides management services.
+const FEATURES: [Feature; 18] = [
+    ("bgp", TCP, Some((179, 179))),
+    ("bgp", UDP, Some((3784, 3784))),
+    ("bgp", UDP, Some((4784, 4784))),
+    ("ospf", OSPF, None),
+    ("ospf", UDP, Some((3784, 3784))),
+    ("ospfv3", OSPF, None),
+    ("rip", UDP, Some((520, 520))),
+    ("ike", UDP, Some((500, 500))),
+    ("ike", UDP, Some((4500, 4500))),
+    ("ike", ESP, None),
+    ("gre", GRE, None),
+    ("dhcp", UDP, Some((67, 68))),
+    ("dhcp", UDP, Some((546, 547))),
+    ("dns-proxy", TCP, Some((53, 53))),
+    ("dns-proxy", UDP, Some((53, 53))),
+    ("global-protect", TCP, Some((443, 443))),
+    ("global-protect", TCP, Some((80, 80))),
+    ("global-protect", UDP, Some((4501, 4501))),
+];
+
+/// IP protocols that features speak.
+const GRE: u8 = 47;
+const ESP: u8 = 50;
+const OSPF: u8 = 89;
+
 fn services(of: impl Fn(&str) -> bool) -> ServiceSet {
     let sets: Vec<ServiceSet> = SERVICES
         .iter()
@@ -42,15 +72,15 @@ fn services(of: impl Fn(&str) -> bool) -> ServiceSet {
 }
 
 impl<'t> Lower<'t> {
-    /// The list of what interfaces answer. What is not a management service
-    /// depends on features that are not looked at (VPN, routing protocols...).
+    /// The list of what interfaces answer: what their management profiles
+    /// list, and perhaps what features speak (VPN, routing protocols...).
     pub(super) fn read_management(&mut self, site: &Site<'t>) -> Option<Stage> {
         if !site.network.present {
             return None;
         }
         self.assume(
             "local-traffic",
-            "a data interface answers what its management profile lists and security policy permits",
+            "a data interface answers what its management profile lists and the features on it speak, if security policy permits it",
         );
         let mut rules = self.untold_rules();
         for interface in &site.network.interfaces {
@@ -79,28 +109,8 @@ impl<'t> Lower<'t> {
                 }
             }
         }
-        let mut managed = services(|_| true);
-        if site.serves_clients {
-            // A GlobalProtect portal answers on the web ports as well.
-            let web = [443, 80].map(|p| ServiceSet::destination_ports(TCP, p, p));
-            managed = managed.intersect(&ServiceSet::union_all(&web).complement());
-        }
-        rules.push(Rule::new(
-            "no management profile",
-            MatchExpr::Service(Arc::new(managed)),
-            Action::Deny,
-        ));
-        let text = "a service of the device itself";
-        let default = Rule::new(
-            "other services of the device",
-            MatchExpr::Always,
-            Action::Opaque(Arc::new(Condition {
-                key: text.into(),
-                kind: ConditionKind::Environment,
-                text: text.into(),
-                span: None,
-            })),
-        );
+        rules.extend(self.features(site));
+        let default = Rule::new("no service of the device", MatchExpr::Always, Action::Deny);
         let name = "interface management profiles";
         let id = self.device.add_filter(Filter {
             name: name.into(),
@@ -113,6 +123,44 @@ impl<'t> Lower<'t> {
             filter: id,
             view: View::CURRENT,
         })
+    }
+
+    /// Features that answer packets to the device, as far as they are set up:
+    /// on which of its addresses they do is not looked at.
+    fn features(&self, site: &Site<'t>) -> Vec<Rule> {
+        let network = &site.network;
+        let protocols = network.routers.iter().flat_map(|r| &r.protocols);
+        let mut on: Vec<&str> = protocols
+            .map(|p| p.text)
+            .chain(network.features.iter().copied())
+            .chain(site.serves_clients.then_some("global-protect"))
+            .collect();
+        on.sort_unstable();
+        on.dedup();
+        let mut out = Vec::new();
+        for feature in on {
+            let text = format!("{feature} of the device itself");
+            let condition = Arc::new(Condition {
+                key: text.clone(),
+                kind: ConditionKind::Environment,
+                text,
+                span: None,
+            });
+            let sets: Vec<ServiceSet> = FEATURES
+                .iter()
+                .filter(|(name, ..)| *name == feature)
+                .map(|(_, protocol, ports)| match ports {
+                    Some((low, high)) => ServiceSet::destination_ports(*protocol, *low, *high),
+                    None => ServiceSet::protocol(*protocol),
+                })
+                .collect();
+            out.push(Rule::new(
+                feature,
+                MatchExpr::Service(Arc::new(ServiceSet::union_all(&sets))),
+                Action::Opaque(condition),
+            ));
+        }
+        out
     }
 
     fn own(&self, interface: &Interface<'t>) -> Option<MatchExpr> {

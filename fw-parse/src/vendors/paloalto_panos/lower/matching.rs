@@ -50,16 +50,8 @@ impl<'t> Lower<'t> {
             return Applies::Yes;
         }
         let listed = match self.serial {
-            Serial::Known(serial) if target.tags.is_empty() => {
-                let found = target.devices.iter().find(|(s, _)| *s == serial);
-                match (found, self.system) {
-                    (None, _) => Some(false),
-                    (Some((_, systems)), _) if systems.is_empty() => Some(true),
-                    (Some((_, systems)), Some(system)) => Some(systems.contains(&system)),
-                    (Some(_), None) => None,
-                }
-            }
-            _ => None,
+            Serial::Known(serial) => listed(target, serial, self.system),
+            Serial::Unknown => None,
         };
         match listed {
             Some(listed) if listed != target.negate => Applies::Yes,
@@ -337,6 +329,19 @@ impl<'t> Lower<'t> {
             message: format!("zone `{}` is not defined, so it carries nothing", word.text),
             effect: Effect::Assumed,
         });
+    }
+}
+
+/// Whether a target's list has a device, before negation; `None` if that
+/// cannot be told.
+pub(super) fn listed(target: &Target<'_>, serial: &str, system: Option<&str>) -> Option<bool> {
+    if !target.tags.is_empty() {
+        return None;
+    }
+    match target.devices.iter().find(|(s, _)| *s == serial) {
+        None => Some(false),
+        Some((_, systems)) if systems.is_empty() => Some(true),
+        Some((_, systems)) => system.map(|system| systems.contains(&system)),
     }
 }
 

@@ -17,7 +17,7 @@ mod tags;
 mod treatments;
 mod zones;
 
-use super::ast::{Config, Network, Objects, Rule, Rulebase, Settings, Zone};
+use super::ast::{Config, Network, Objects, Rule, Rulebase, Settings, Variables, Zone};
 use super::tree::Place;
 use fw_model::match_expr::MarkRegister;
 use fw_model::{
@@ -69,12 +69,19 @@ struct Site<'t> {
     serves_clients: bool,
     /// The interfaces come from no configuration.
     partial: bool,
+    /// A Panorama manages it, and what that pushes is not part of the file.
+    awaits_pushed_rules: bool,
+    /// Other names by which flows may ask for it.
+    stands_for: Vec<String>,
+    /// What template variables stand for; of several values the first counts.
+    variables: Variables<'t>,
 }
 
 /// Work on one [`Site`].
 struct Lower<'t> {
     names: Names<'t>,
     zones: Zones,
+    variables: Variables<'t>,
     layers: Vec<RuleLayer<'t>>,
     serial: Serial<'t>,
     system: Option<&'t str>,
@@ -137,6 +144,7 @@ fn lower_site(site: Site<'_>, source: SourceId) -> (Device, Vec<Diagnostic>, sec
     let names = Names::new(source, &site.scopes);
     let device = Device {
         name: site.name.clone(),
+        stands_for: site.stands_for.clone(),
         vendor: VENDOR,
         sources: vec![source],
         automatic_replies: ServiceSet::any(),
@@ -146,6 +154,7 @@ fn lower_site(site: Site<'_>, source: SourceId) -> (Device, Vec<Diagnostic>, sec
     let mut lower = Lower {
         names,
         zones: Zones::default(),
+        variables: site.variables.clone(),
         layers: site.layers.clone(),
         serial: site.serial,
         system: site.system,
@@ -269,6 +278,11 @@ impl<'t> Lower<'t> {
             })
             .collect();
         let mut named: BTreeSet<&'t str> = BTreeSet::new();
+        // Part of a configuration: its zones have interfaces, but elsewhere.
+        if site.partial && list.iter().all(|(_, interfaces)| interfaces.is_empty()) {
+            list.clear();
+            named.extend(site.zones.iter().map(|z| z.name.text));
+        }
         if list.is_empty() {
             for layer in &self.layers {
                 let r = layer.rules;
@@ -338,10 +352,16 @@ impl<'t> Lower<'t> {
                 "default ports of predefined applications are those of the built-in table; content updates change them",
             );
         }
-        if self.names.filled_by_tags {
+        if self.names.several_meanings {
             self.assume(
-                "dynamic-group-members",
-                "dynamic address groups hold the objects with matching tags; addresses registered at run time are not known",
+                "nearest-object",
+                "of several objects with one name the nearest is used, seen from where the rule stands: shared rules see shared objects, and no setting of the manager lets the objects of ancestors win",
+            );
+        }
+        if site.awaits_pushed_rules {
+            self.assume(
+                "pushed-rules-absent",
+                "the device takes rules from a Panorama that this configuration does not contain; verdicts are about the local rules alone",
             );
         }
         if site.settings.ipv6_firewalling == Some(false) {

@@ -187,8 +187,8 @@ pub(super) struct Names<'t> {
     pub(super) ids: FxHashMap<(usize, Kind, &'t str), DefinitionId>,
     pub(super) definitions: Vec<Definition>,
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// A dynamic group was filled from the tags of the configuration.
-    pub(super) filled_by_tags: bool,
+    /// A name that was looked up means different objects in two scopes.
+    pub(super) several_meanings: bool,
     /// The table of predefined applications was asked for default ports.
     pub(super) used_default_ports: bool,
 }
@@ -204,7 +204,7 @@ impl<'t> Names<'t> {
             ids: FxHashMap::default(),
             definitions: Vec::new(),
             diagnostics: Vec::new(),
-            filled_by_tags: false,
+            several_meanings: false,
             used_default_ports: false,
         };
         out.define();
@@ -293,6 +293,13 @@ impl<'t> Names<'t> {
         }
     }
 
+    /// True if a name that was found in scope `at` means something in another
+    /// scope too.
+    pub(super) fn elsewhere(&self, at: usize, kind: Kind, name: &'t str) -> bool {
+        let mut others = (0..self.stores.len()).filter(|scope| *scope != at);
+        others.any(|scope| self.ids.contains_key(&(scope, kind, name)))
+    }
+
     /// The definition that a name means, seen from scope `from`.
     pub(super) fn id(&self, from: usize, kind: Kind, name: &str) -> Option<DefinitionId> {
         (from..self.stores.len()).find_map(|at| self.ids.get(&(at, kind, name)).copied())
@@ -354,6 +361,9 @@ impl<'t> Names<'t> {
                 break;
             };
             let id = self.ids.get(&(at, Kind::Service, word.text)).copied();
+            if id.is_some() {
+                self.several_meanings |= self.elsewhere(at, Kind::Service, word.text);
+            }
             if let Some(object) = store.services.get(word.text).copied() {
                 let mut out = super::service::object(object);
                 out.uses.extend(id);

@@ -103,16 +103,20 @@ impl<'t> Lower<'t> {
         for word in &from.addresses {
             match self.prefix(*word) {
                 Some(net) => out.addresses.push(net),
-                // A template variable or an object without a plain prefix.
+                // A variable or an object without a plain prefix.
                 None => out.dynamic_address = true,
             }
         }
         out
     }
 
-    /// A literal or the name of an address object, as a prefix with its host
-    /// part.
+    /// A literal, a template variable or the name of an address object, as a
+    /// prefix with its host part.
     fn prefix(&self, word: Word<'t>) -> Option<IpNet> {
+        let mut variables = self.variables.iter();
+        let word = variables
+            .find(|(name, _)| *name == word.text)
+            .map_or(word, |(_, value)| *value);
         let text = self.names.prefix_text(0, word.text).unwrap_or(word.text);
         text.parse()
             .ok()

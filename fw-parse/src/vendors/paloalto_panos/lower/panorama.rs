@@ -1,17 +1,18 @@
 //! The device groups of a Panorama, each with the templates of its devices.
 
+use super::matching::listed;
 use super::{RuleLayer, Serial, Site};
 use crate::vendors::paloalto_panos::ast::{
-    Config, DeviceGroup, Network, Rule, Rulebase, Settings, Template, Zone,
+    Config, DeviceGroup, Network, Rule, Rulebase, Settings, Target, Template, Variables, Word, Zone,
 };
 use std::collections::BTreeSet;
 
 /// How deep device groups may be nested; Panorama allows four levels.
 const GROUP_DEPTH: usize = 16;
 
-/// One site a device group that no other has as its parent. A group whose
-/// devices differ in templates, or whose rules name devices, has one site a
-/// device.
+/// One site a device group with devices or without children, for all of its
+/// devices that are configured alike: with the same templates, and each rule's
+/// `target` true for all of them or for none.
 pub(super) fn sites<'t>(config: &'t Config<'t>, host: &str) -> Vec<(Site<'t>, Vec<String>)> {
     let mut out = Vec::new();
     let parents: BTreeSet<&str> = config
@@ -29,25 +30,31 @@ pub(super) fn sites<'t>(config: &'t Config<'t>, host: &str) -> Vec<(Site<'t>, Ve
             .iter()
             .map(|g| format!("device-group {}", g.name))
             .collect();
-        let serials: BTreeSet<&'t str> = group.devices.iter().map(|(s, _)| *s).collect();
-        let stacks: BTreeSet<Option<usize>> = serials.iter().map(|s| stack_of(config, s)).collect();
-        let targeted = rule_layers(config, &line)
-            .iter()
-            .any(|l| names_devices(l.rules));
         let name = format!("{host}/{}", group.name);
-        if serials.len() > 1 && (targeted || stacks.len() > 1) {
-            for serial in serials {
-                let name = format!("{name}/{serial}");
-                out.push((
-                    site(config, &line, name, Serial::Known(serial)),
-                    words.clone(),
-                ));
-            }
-        } else {
-            let serial = serials
-                .first()
-                .map_or(Serial::Unknown, |s| Serial::Known(s));
-            out.push((site(config, &line, name, serial), words));
+        let classes = alike(config, group, &line);
+        let alone = classes.len() == 1;
+        for (at, serials) in classes.iter().enumerate() {
+            let Some(&first) = serials.first() else {
+                continue;
+            };
+            // The group's own name stays with most of its devices, so that a
+            // first `target` does not make another device of all of them.
+            let own = match at {
+                0 => name.clone(),
+                _ => format!("{name}/{first}"),
+            };
+            let mut site = site(config, &line, own, Serial::Known(first));
+            site.stands_for = serials
+                .iter()
+                .flat_map(|s| [format!("{name}/{s}"), (*s).to_owned()])
+                .chain(alone.then(|| group.name.to_owned()))
+                .collect();
+            out.push((site, words.clone()));
+        }
+        if classes.is_empty() {
+            let mut site = site(config, &line, name, Serial::Unknown);
+            site.stands_for = vec![group.name.to_owned()];
+            out.push((site, words));
         }
     }
     if out.is_empty() {
@@ -57,8 +64,54 @@ pub(super) fn sites<'t>(config: &'t Config<'t>, host: &str) -> Vec<(Site<'t>, Ve
     out
 }
 
-fn names_devices(rules: &Rulebase<'_>) -> bool {
-    let lists = [
+/// The devices of a group, those that are configured alike together; the
+/// class with the most devices first.
+fn alike<'t>(
+    config: &'t Config<'t>,
+    group: &'t DeviceGroup<'t>,
+    line: &[&'t DeviceGroup<'t>],
+) -> Vec<Vec<&'t str>> {
+    type Signature<'t> = (
+        Option<usize>,
+        Vec<&'t str>,
+        Vec<(&'t str, &'t str)>,
+        Vec<Option<bool>>,
+    );
+    let layers = rule_layers(config, line);
+    let targets: Vec<&Target<'t>> = layers
+        .iter()
+        .flat_map(|layer| lists(layer.rules))
+        .map(|rule| &rule.target)
+        .filter(|t| !t.devices.is_empty())
+        .collect();
+    let mut classes: Vec<(Signature<'t>, Vec<&'t str>)> = Vec::new();
+    for (serial, systems) in &group.devices {
+        let system = match systems.as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        };
+        let signature = (
+            stack_of(config, serial),
+            systems.clone(),
+            own_variables(config, serial)
+                .iter()
+                .map(|(name, value)| (*name, value.text))
+                .collect(),
+            targets.iter().map(|t| listed(t, serial, system)).collect(),
+        );
+        match classes.iter_mut().find(|(known, _)| *known == signature) {
+            Some((_, members)) => members.push(serial),
+            None => classes.push((signature, vec![serial])),
+        }
+    }
+    let mut out: Vec<Vec<&'t str>> = classes.into_iter().map(|(_, members)| members).collect();
+    out.sort_by_key(|members| std::cmp::Reverse(members.len()));
+    out
+}
+
+/// All rules of a rulebase.
+fn lists<'t>(rules: &'t Rulebase<'t>) -> impl Iterator<Item = &'t Rule<'t>> {
+    [
         &rules.security,
         &rules.nat,
         &rules.forwarding,
@@ -67,11 +120,9 @@ fn names_devices(rules: &Rulebase<'_>) -> bool {
         &rules.qos,
         &rules.authentication,
         &rules.dos,
-    ];
-    lists
-        .into_iter()
-        .flatten()
-        .any(|r: &Rule<'_>| !r.target.devices.is_empty())
+    ]
+    .into_iter()
+    .flatten()
 }
 
 fn parent<'t>(config: &'t Config<'t>, group: &DeviceGroup<'t>) -> Option<&'t DeviceGroup<'t>> {
@@ -182,7 +233,31 @@ fn site<'t>(
         neighbours: Vec::new(),
         serves_clients: false,
         partial,
+        awaits_pushed_rules: false,
+        stands_for: Vec::new(),
+        variables: variables_of(config, serial, &templates),
     }
+}
+
+/// The variables of a device: its own, then those of its templates.
+fn variables_of<'t>(
+    config: &'t Config<'t>,
+    serial: Serial<'t>,
+    templates: &[&'t Template<'t>],
+) -> Variables<'t> {
+    let own = match serial {
+        Serial::Known(serial) => own_variables(config, serial),
+        Serial::Unknown => &[],
+    };
+    let of_templates = templates.iter().flat_map(|t| &t.variables);
+    own.iter().chain(of_templates).copied().collect()
+}
+
+/// What a stack says of the variables of one device.
+fn own_variables<'t>(config: &'t Config<'t>, serial: &str) -> &'t [(&'t str, Word<'t>)] {
+    let stack = stack_of(config, serial).and_then(|at| config.stacks.get(at));
+    let own = stack.and_then(|s| s.of_devices.iter().find(|(name, _)| *name == serial));
+    own.map_or(&[], |(_, variables)| variables.as_slice())
 }
 
 /// The templates of a device, the strongest first.
@@ -209,6 +284,7 @@ fn merged<'t>(
         let from = &template.network;
         network.present |= from.present;
         network.unknown.extend(from.unknown.iter().cloned());
+        network.features.extend(from.features.iter().copied());
         for interface in &from.interfaces {
             if !network.interfaces.iter().any(|i| i.name == interface.name) {
                 network.interfaces.push(interface.clone());
@@ -265,6 +341,8 @@ fn merged<'t>(
         settings.timeout_icmp = settings.timeout_icmp.or(own.timeout_icmp);
         settings.timeout_default = settings.timeout_default.or(own.timeout_default);
         settings.ipv6_firewalling = settings.ipv6_firewalling.or(own.ipv6_firewalling);
+        settings.non_syn_tcp = settings.non_syn_tcp.or(own.non_syn_tcp);
+        settings.out_of_window = settings.out_of_window.or(own.out_of_window);
     }
     (network, zones, settings)
 }

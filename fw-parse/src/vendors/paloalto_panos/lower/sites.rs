@@ -43,6 +43,9 @@ pub(super) fn firewall<'t>(config: &'t Config<'t>, host: &str) -> Vec<(Site<'t>,
                 neighbours: neighbours(config, system),
                 serves_clients: system.serves_clients,
                 partial: !config.network.present,
+                awaits_pushed_rules: config.settings.managed && config.pushed.is_none(),
+                stands_for: vec![system.name.to_owned()],
+                variables: Vec::new(),
             },
             vec![format!("vsys {}", system.name)],
         ));
@@ -212,5 +215,8 @@ fn rules_alone<'t>(config: &'t Config<'t>, host: &str) -> Site<'t> {
         neighbours: Vec::new(),
         serves_clients: false,
         partial: !config.network.present,
+        awaits_pushed_rules: config.settings.managed && config.pushed.is_none(),
+        stands_for: Vec::new(),
+        variables: Vec::new(),
     }
 }

@@ -61,8 +61,33 @@ impl<'t> Lower<'t> {
                 how.map(|e| format!("authentication {e}"))
             },
         );
+        self.state_bypass(site);
         self.application_timeouts();
         self.global_timeouts(site);
+    }
+
+    /// Settings by which TCP passes whose handshake the device has not seen
+    /// (<https://docs.paloaltonetworks.com/pan-os/10-0/pan-os-web-interface-help/device/device-setup-session/tcp-settings.html>).
+    fn state_bypass(&mut self, site: &Site<'t>) {
+        let settings = &site.settings;
+        let on = [
+            (settings.non_syn_tcp, "sessions start without a SYN"),
+            (settings.out_of_window, "packets out of their window pass"),
+        ];
+        let on: Vec<_> = on
+            .into_iter()
+            .filter_map(|(setting, text)| setting.filter(|(on, _)| *on).map(|(_, p)| (p, text)))
+            .collect();
+        let Some((place, _)) = on.first() else { return };
+        let texts: Vec<&str> = on.iter().map(|(_, text)| *text).collect();
+        self.device.treatments.push(TreatmentRule {
+            match_expr: MatchExpr::Service(Arc::new(ServiceSet::protocol(TCP))),
+            treatment: Treatment {
+                kind: TreatmentKind::StateBypass,
+                value: texts.join(", "),
+                span: Some(span(self.names.source, *place)),
+            },
+        });
     }
 
     fn read_decryption(&mut self) {

@@ -5,7 +5,7 @@ pub(super) mod objects;
 pub(super) mod rules;
 
 use super::ast::{
-    Config, DeviceGroup, Layer, Settings, Stack, Template, Unknown, VirtualSystem, Word,
+    Config, DeviceGroup, Layer, Settings, Stack, Template, Unknown, Variables, VirtualSystem, Word,
 };
 use super::tree::{At, Place};
 
@@ -17,12 +17,12 @@ fn word(at: At<'_>) -> Word<'_> {
 }
 
 fn words(at: At<'_>) -> Vec<Word<'_>> {
-    at.children().map(word).collect()
+    at.children().inspect(At::ends).map(word).collect()
 }
 
 /// The value of a single-valued field.
 fn value(at: At<'_>) -> Option<Word<'_>> {
-    at.value().map(word)
+    at.value().inspect(At::ends).map(word)
 }
 
 fn yes(at: At<'_>) -> bool {
@@ -129,6 +129,11 @@ fn settings(at: At<'_>) -> Settings {
             "timeout-udp" => &mut out.timeout_udp,
             "timeout-icmp" => &mut out.timeout_icmp,
             "timeout-default" => &mut out.timeout_default,
+            "tcp-reject-non-syn" => {
+                field.modeled();
+                out.non_syn_tcp = value(field).map(|v| (v.text == "no", v.place));
+                continue;
+            }
             "ipv6-firewalling" => {
                 field.modeled();
                 out.ipv6_firewalling = Some(yes(field));
@@ -139,6 +144,13 @@ fn settings(at: At<'_>) -> Settings {
         field.modeled();
         *slot = number(field);
     }
+    if let Some(field) = at.path(&["setting", "tcp", "asymmetric-path"]) {
+        field.modeled();
+        out.out_of_window = value(field).map(|v| (v.text == "bypass", v.place));
+    }
+    let manager = at.path(&["system", "panorama"]);
+    out.managed =
+        at.path(&["system", "panorama-server"]).is_some() || manager.is_some_and(|m| !m.is_leaf());
     // The group was an entry with a number in older releases.
     for group in at
         .path(&["high-availability", "group"])
@@ -240,6 +252,7 @@ fn device_group(at: At<'_>) -> DeviceGroup<'_> {
 fn template(at: At<'_>) -> Template<'_> {
     let mut out = Template {
         name: at.name(),
+        variables: variables(at),
         ..Template::default()
     };
     let Some(config) = at.child("config") else {
@@ -264,6 +277,19 @@ fn template(at: At<'_>) -> Template<'_> {
     out
 }
 
+/// The `variable` section of a template, a stack or a device of a stack.
+fn variables(at: At<'_>) -> Variables<'_> {
+    let mut out = Vec::new();
+    for variable in at.child("variable").into_iter().flat_map(|v| v.children()) {
+        let kind = variable.child("type").and_then(|t| t.value());
+        if let Some(found) = kind.and_then(value) {
+            variable.modeled();
+            out.push((variable.name(), found));
+        }
+    }
+    out
+}
+
 fn stack(at: At<'_>) -> Stack<'_> {
     let mut out = Stack {
         own: template(at),
@@ -278,6 +304,11 @@ fn stack(at: At<'_>) -> Stack<'_> {
             "devices" => {
                 section.modeled();
                 out.devices = section.children().map(|d| d.name()).collect();
+                out.of_devices = section
+                    .children()
+                    .map(|d| (d.name(), variables(d)))
+                    .filter(|(_, variables)| !variables.is_empty())
+                    .collect();
             }
             _ => {}
         }

@@ -39,6 +39,17 @@ pub(super) fn network(at: At<'_>) -> Network<'_> {
                     out.management_profiles.push(management_profile(profile));
                 }
             }
+            "ike" => {
+                let gateways = section.child("gateway");
+                if gateways.is_some_and(|g| !g.is_leaf()) {
+                    out.features.push(section.name());
+                }
+            }
+            "dhcp" | "dns-proxy" if !section.is_leaf() => out.features.push(section.name()),
+            "tunnel" => {
+                let gre = section.child("gre").filter(|g| !g.is_leaf());
+                out.features.extend(gre.map(|g| g.name()));
+            }
             "shared-gateway" => {
                 for gateway in section.children() {
                     let import = gateway.path(&["import", "network", "interface"]);
@@ -306,7 +317,10 @@ fn route(at: At<'_>) -> Route<'_> {
             "path-monitor" => {
                 out.monitored = field.child("enable").is_some_and(yes);
             }
-            "bfd" => out.monitored |= value(field).is_some_and(|v| v.text != "None"),
+            "bfd" => {
+                let profile = field.child("profile").and_then(value);
+                out.monitored |= profile.is_some_and(|v| v.text != "None");
+            }
             _ => out.unknown.push(unknown(field)),
         }
     }

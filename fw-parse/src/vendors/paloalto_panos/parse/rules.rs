@@ -376,7 +376,7 @@ fn decryption_field<'t>(out: &mut Rule<'t>, field: At<'t>) -> bool {
     match field.name() {
         "action" => out.action = value(field),
         "category" => out.categories = words(field),
-        "type" => out.decryption_type = value(field),
+        "type" => out.decryption_type = field.value().map(word),
         "profile" => out.decryption_profile = value(field),
         "log-setting" | "log-success" | "log-fail" | "packet-broker-profile" => {
             field.inert("logging and mirroring of decrypted traffic");
