@@ -4,6 +4,7 @@
 //! at, and of those only the parts that such a rule decides on one side.
 
 use crate::align::Unpaired;
+use crate::change::translations;
 use crate::describe::{decisions, place, reasons, regions, typical, witness};
 use crate::graph::piece::Passage;
 use crate::graph::route_table::Exit;
@@ -12,8 +13,10 @@ use crate::graph::{Disposition, Outcome, Side};
 use crate::packet_set::index::RangeIndex;
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::{Assumed, Budget, Product, Set};
-use crate::report::{Certainty, DecidedBy, Exposure, Reason, ReasonKind, Region, Side as SideName};
-use crate::verdict::{Comparison, Joint, Within, run_within};
+use crate::report::{
+    Certainty, Change, DecidedBy, Exposure, Reason, ReasonKind, Region, Side as SideName,
+};
+use crate::verdict::{Comparison, Joint, Within, any_own, perhaps_own, run_within};
 use fw_model::evaluate::Journey;
 use fw_model::service::PORT_MAX;
 use fw_model::{
@@ -34,6 +37,9 @@ pub struct Differences {
     pub undecided: Vec<Exposure>,
     /// May be newly denied, but is not newly permitted.
     pub perhaps_closed: Vec<Exposure>,
+    /// Translations of packets that pass on both sides, which lead elsewhere
+    /// or hide them behind another address.
+    pub translated: Vec<Change>,
     /// Devices, by name, whose IPv6 rules differ though no IPv6 crosses them.
     pub without_ipv6: Vec<String>,
 }
@@ -77,13 +83,15 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[Declared]) -> Di
                 && [old, new].iter().all(|d| no_ipv6(d.device))
                 && !declared.iter().any(|d| d.family == family);
             for journey in [Journey::Through, Journey::ToDevice, Journey::FromDevice] {
-                let (found, more) = of_device(comparison, family, old_number, journey);
+                let mut turned = Vec::new();
+                let (found, more) = of_device(comparison, family, old_number, journey, &mut turned);
                 if without_ipv6 {
                     if !found.is_empty() && !out.without_ipv6.contains(&old.device.name) {
                         out.without_ipv6.push(old.device.name.clone());
                     }
                     continue;
                 }
+                out.translated.extend(translations(before, after, &turned));
                 if more {
                     out.undecided.push(too_many(family, &old.device.name));
                 }
@@ -131,11 +139,13 @@ fn of_device(
     family: Family,
     old_number: usize,
     journey: Journey,
+    turned: &mut Vec<Joint>,
 ) -> (Vec<Joint>, bool) {
     let Some(old) = comparison.before.devices.get(old_number) else {
         return (Vec::new(), false);
     };
     let own = old.own(family);
+    let perhaps = perhaps_own(old);
     let old = old.device;
     let Some(change) = comparison.locality.device(old_number) else {
         return (Vec::new(), false);
@@ -166,10 +176,10 @@ fn of_device(
             Journey::ToDevice => Dim::Destination,
             Journey::FromDevice => Dim::Source,
         };
-        if own.is_empty() {
-            return Some(seed.clone());
-        }
-        let mine = seed.get(dim).intersect(own);
+        let mine = match &perhaps {
+            Some(perhaps) => seed.get(dim).intersect(perhaps.family(family)),
+            None => seed.get(dim).intersect(own),
+        };
         (!mine.is_empty()).then(|| seed.with(dim, Arc::new(mine)))
     };
     let mut out = Vec::new();
@@ -187,7 +197,9 @@ fn of_device(
         }
         for region in regions.iter().filter_map(at_home) {
             for first in [SideName::Before, SideName::After] {
-                out.extend(both(comparison, &flow, family, &region, None, first, None));
+                out.extend(both(
+                    comparison, &flow, family, &region, None, first, None, turned,
+                ));
             }
         }
         if everywhere {
@@ -217,6 +229,7 @@ fn of_device(
                 Some(&seed.ways),
                 first,
                 Some(rules),
+                turned,
             );
             // All cases of a rule or none: branches of one unknown belong
             // together.
@@ -245,6 +258,7 @@ fn both(
     ways: Option<&[Set; 2]>,
     first: SideName,
     touching: Option<&FxHashSet<Unpaired>>,
+    turned: &mut Vec<Joint>,
 ) -> Vec<Joint> {
     let first_is_before = first == SideName::Before;
     let (first, second) = if first_is_before {
@@ -286,17 +300,26 @@ fn both(
             } else {
                 (other, Arc::clone(&one))
             };
-            if before.disposition == after.disposition && assumed.is_empty() {
-                continue;
-            }
-            out.push(Joint {
+            let as_before = before.disposition == after.disposition;
+            let passes = as_before && before.disposition == Disposition::Permitted;
+            let certain = assumed.is_empty();
+            let translated = [&before, &after]
+                .iter()
+                .any(|o| o.crossings.iter().any(|c| c.original != c.translated));
+            let joint = Joint {
                 family,
                 product,
                 assumed,
                 before,
                 after,
                 same: false,
-            });
+            };
+            if passes && translated && turned.len() < CASES {
+                turned.push(joint.clone());
+            }
+            if !(as_before && certain) {
+                out.push(joint);
+            }
         }
     }
     out
@@ -540,6 +563,17 @@ fn report(
     declared: &[&Product],
     out: &mut Differences,
 ) {
+    let perhaps = comparison
+        .before
+        .devices
+        .iter()
+        .find(|d| d.device.name == device)
+        .and_then(perhaps_own);
+    let at_home = |product: Product| match (&perhaps, journey) {
+        (Some(perhaps), Journey::ToDevice) => any_own(family, product, Dim::Destination, perhaps),
+        (Some(perhaps), Journey::FromDevice) => any_own(family, product, Dim::Source, perhaps),
+        _ => product,
+    };
     // Each open path is a case of its own, so that its verdicts are certain.
     let mut by_path: Vec<(Option<String>, Vec<Joint>)> = Vec::new();
     for joint in joints {
@@ -618,6 +652,7 @@ fn report(
                 why.dedup();
                 let packet = products.first().and_then(|p| typical(family, p));
                 let ports = IntervalSet::range(0, PORT_MAX);
+                let products = products.into_iter().map(&at_home).collect();
                 for region in regions(family, products, &ports) {
                     list.push(Exposure {
                         region,

@@ -106,7 +106,11 @@ pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffR
     let after_side = Side::compared(after, before, &conditions, options.now);
     let comparison = Comparison::new(&before_side, &after_side);
     let found = differences(&comparison, &[]);
-    let changes = settings(before, after);
+    let mut changes = settings(before, after);
+    let mut translated = found.translated;
+    translated.sort_by(|a, b| (b.severity, a).cmp(&(a.severity, b)));
+    translated.dedup();
+    changes.extend(translated);
     let exit_code = if found
         .undecided
         .iter()
