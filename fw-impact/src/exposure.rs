@@ -83,16 +83,16 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[Declared]) -> Di
                 && [old, new].iter().all(|d| no_ipv6(d.device))
                 && !declared.iter().any(|d| d.family == family);
             for journey in [Journey::Through, Journey::ToDevice, Journey::FromDevice] {
-                let mut turned = Vec::new();
-                let (found, more) = of_device(comparison, family, old_number, journey, &mut turned);
+                let found = of_device(comparison, family, old_number, journey);
                 if without_ipv6 {
-                    if !found.is_empty() && !out.without_ipv6.contains(&old.device.name) {
+                    if !found.joints.is_empty() && !out.without_ipv6.contains(&old.device.name) {
                         out.without_ipv6.push(old.device.name.clone());
                     }
                     continue;
                 }
-                out.translated.extend(translations(before, after, &turned));
-                if more {
+                out.translated
+                    .extend(translations(before, after, &found.translated));
+                if found.more {
                     out.undecided.push(too_many(family, &old.device.name));
                 }
                 let declared: Vec<&Product> = declared
@@ -104,7 +104,7 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[Declared]) -> Di
                     comparison,
                     (family, journey),
                     &old.device.name,
-                    found,
+                    found.joints,
                     &declared,
                     &mut out,
                 );
@@ -129,26 +129,45 @@ fn no_ipv6(device: &Device) -> bool {
         && device.routes.iter().all(|r| v4(&r.prefix))
 }
 
+/// What was found of one device.
+#[derive(Default)]
+struct Found {
+    /// Packets whose end differs, or may.
+    joints: Vec<Joint>,
+    /// Packets that pass on both sides and are translated on one.
+    translated: Vec<Joint>,
+    /// There is more than is worth telling apart.
+    more: bool,
+}
+
+impl Found {
+    fn add(&mut self, other: Self) {
+        self.joints.extend(other.joints);
+        let room = CASES.saturating_sub(self.translated.len());
+        self.translated
+            .extend(other.translated.into_iter().take(room));
+        self.more |= other.more;
+    }
+}
+
 /// The joints in which a rule that differs has a say, of packets that take
 /// this way.
 ///
-/// The flag is true if there are more than are worth telling apart, so that
-/// some are missing.
+/// If there are more than are worth telling apart, some are missing.
 fn of_device(
     comparison: &Comparison<'_, '_>,
     family: Family,
     old_number: usize,
     journey: Journey,
-    turned: &mut Vec<Joint>,
-) -> (Vec<Joint>, bool) {
+) -> Found {
     let Some(old) = comparison.before.devices.get(old_number) else {
-        return (Vec::new(), false);
+        return Found::default();
     };
     let own = old.own(family);
     let perhaps = perhaps_own(old);
     let old = old.device;
     let Some(change) = comparison.locality.device(old_number) else {
-        return (Vec::new(), false);
+        return Found::default();
     };
     let pick = |pair: &[IntervalSet; 2]| {
         let [v4, v6] = pair;
@@ -159,7 +178,7 @@ fn of_device(
     };
     let (gaps, everywhere, moved) = (&change.gaps, change.everywhere, pick(&change.moved));
     if gaps.is_empty() && !everywhere && moved.is_empty() {
-        return (Vec::new(), false);
+        return Found::default();
     }
     let mut changed: [FxHashSet<Unpaired>; 2] = Default::default();
     for gap in gaps {
@@ -182,7 +201,7 @@ fn of_device(
         };
         (!mine.is_empty()).then(|| seed.with(dim, Arc::new(mine)))
     };
-    let mut out = Vec::new();
+    let mut out = Found::default();
     if everywhere || !moved.is_empty() {
         // The way of packets differs: both sides are followed for all packets
         // whose way may differ, whatever rules they meet.
@@ -197,13 +216,11 @@ fn of_device(
         }
         for region in regions.iter().filter_map(at_home) {
             for first in [SideName::Before, SideName::After] {
-                out.extend(both(
-                    comparison, &flow, family, &region, None, first, None, turned,
-                ));
+                out.add(both(comparison, &flow, family, &region, None, first, None));
             }
         }
         if everywhere {
-            return (out, false);
+            return out;
         }
     }
     let [v4, v6] = &change.seeds;
@@ -229,17 +246,17 @@ fn of_device(
                 Some(&seed.ways),
                 first,
                 Some(rules),
-                turned,
             );
             // All cases of a rule or none: branches of one unknown belong
             // together.
-            if out.len() + found.len() > CASES {
-                return (out, true);
+            if out.joints.len() + found.joints.len() > CASES {
+                out.more = true;
+                return out;
             }
-            out.extend(found);
+            out.add(found);
         }
     }
-    (out, false)
+    out
 }
 
 /// Follows a region on both sides, first on the one named. With `touching`,
@@ -258,15 +275,14 @@ fn both(
     ways: Option<&[Set; 2]>,
     first: SideName,
     touching: Option<&FxHashSet<Unpaired>>,
-    turned: &mut Vec<Joint>,
-) -> Vec<Joint> {
+) -> Found {
     let first_is_before = first == SideName::Before;
     let (first, second) = if first_is_before {
         (comparison.before, comparison.after)
     } else {
         (comparison.after, comparison.before)
     };
-    let mut out = Vec::new();
+    let mut out = Found::default();
     let within = Within {
         ways: ways.cloned(),
         ingress: None,
@@ -314,11 +330,11 @@ fn both(
                 after,
                 same: false,
             };
-            if passes && translated && turned.len() < CASES {
-                turned.push(joint.clone());
+            if passes && translated {
+                out.translated.push(joint.clone());
             }
             if !(as_before && certain) {
-                out.push(joint);
+                out.joints.push(joint);
             }
         }
     }
