@@ -6,13 +6,13 @@ use crate::describe::{
     assumption, decisions, field_values, nearest, packet, reasons, regions, typical, witness,
 };
 use crate::graph::{Disposition, Outcome, Side};
-use crate::packet_set::{Assumed, Product};
+use crate::packet_set::{Assumed, Dim, Product};
 use crate::report::{
     AssumptionReport, Change, ChangeSeverity, DecidedBy, FlowPaths, FlowReport, FlowVerdict,
     Impact, Reason, Region, Side as SideName, Verdict, WitnessPacket,
 };
 use crate::trace::Ways;
-use crate::verdict::{Comparison, Difference, Judgement, Part, usual_ports};
+use crate::verdict::{Comparison, Difference, Judgement, Part, any_own, perhaps_own, usual_ports};
 use fw_model::evaluate::MUST_BE_IDENTIFIED;
 use fw_model::{Endpoint, Expect, Family, Flow, Quantity};
 use std::collections::BTreeMap;
@@ -68,7 +68,7 @@ pub fn assess(
     };
     let (witness, passing) = packets(judgement, shown);
     let verdict = exit_verdict(flow, impact, before, after, &changes, strictness);
-    let of = |difference| region_list(judgement, flow, difference);
+    let of = |difference| region_list(comparison, judgement, flow, difference);
     FlowReport {
         id: flow.id.clone(),
         service: flow.service_name.clone(),
@@ -170,12 +170,33 @@ fn exit_verdict(
     }
 }
 
-fn region_list(judgement: &Judgement, flow: &Flow, difference: Difference) -> Vec<Region> {
+fn region_list(
+    comparison: &Comparison<'_, '_>,
+    judgement: &Judgement,
+    flow: &Flow,
+    difference: Difference,
+) -> Vec<Region> {
     let usual = usual_ports(flow);
+    let (dim, name) = match (&flow.from, &flow.to) {
+        (_, Endpoint::Device(name)) => (Dim::Destination, Some(name)),
+        (Endpoint::Device(name), _) => (Dim::Source, Some(name)),
+        _ => (Dim::Source, None),
+    };
+    let perhaps = name
+        .and_then(|name| comparison.before.asked_for(name))
+        .and_then(|at| comparison.before.devices.get(at))
+        .and_then(perhaps_own);
     judgement
         .products(difference)
         .into_iter()
-        .flat_map(|(family, products)| regions(family, products, &usual))
+        .flat_map(|(family, mut products)| {
+            if let Some(perhaps) = &perhaps {
+                for product in &mut products {
+                    *product = any_own(family, product.clone(), dim, perhaps);
+                }
+            }
+            regions(family, products, &usual)
+        })
         .collect()
 }
 

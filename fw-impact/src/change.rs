@@ -19,6 +19,22 @@ use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The differences in translation of packets that pass on both sides.
+#[must_use]
+pub fn translations(before: &Side<'_>, after: &Side<'_>, joints: &[Joint]) -> Vec<Change> {
+    let mut out = Vec::new();
+    for joint in joints {
+        for (old, new) in joint.before.crossings.iter().zip(&joint.after.crossings) {
+            if same_device(before, old.device, after, new.device) {
+                translation(after, joint, old, new, &mut out);
+            }
+        }
+    }
+    out.sort_by(|a, b| (b.severity, a).cmp(&(a.severity, b)));
+    out.dedup();
+    out
+}
+
 /// The differences in treatment of the packets of a flow that pass on both
 /// sides, worst first.
 #[must_use]

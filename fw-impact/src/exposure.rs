@@ -4,6 +4,7 @@
 //! at, and of those only the parts that such a rule decides on one side.
 
 use crate::align::Unpaired;
+use crate::change::translations;
 use crate::describe::{decisions, place, reasons, regions, typical, witness};
 use crate::graph::piece::Passage;
 use crate::graph::route_table::Exit;
@@ -12,8 +13,11 @@ use crate::graph::{Disposition, Outcome, Side};
 use crate::packet_set::index::RangeIndex;
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::{Assumed, Budget, Product, Set};
-use crate::report::{Certainty, DecidedBy, Exposure, Reason, ReasonKind, Region, Side as SideName};
-use crate::verdict::{Comparison, Joint, Within, run_within};
+use crate::report::{
+    Certainty, Change, DecidedBy, Exposure, Reason, ReasonKind, Region, Side as SideName,
+};
+use crate::verdict::{Comparison, Joint, Within, any_own, perhaps_own, run_within};
+use fw_model::evaluate::Journey;
 use fw_model::service::PORT_MAX;
 use fw_model::{
     AddressSet, ConditionKind, Device, Endpoint, Expect, Family, Flow, IntervalSet, Quantity,
@@ -33,6 +37,9 @@ pub struct Differences {
     pub undecided: Vec<Exposure>,
     /// May be newly denied, but is not newly permitted.
     pub perhaps_closed: Vec<Exposure>,
+    /// Translations of packets that pass on both sides, which lead elsewhere
+    /// or hide them behind another address.
+    pub translated: Vec<Change>,
     /// Devices, by name, whose IPv6 rules differ though no IPv6 crosses them.
     pub without_ipv6: Vec<String>,
 }
@@ -44,10 +51,21 @@ const LOOKS: Budget = Budget(30_000_000);
 /// as one that may be anything.
 const CASES: usize = 20_000;
 
+/// Packets that are declared or approved.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// Their family.
+    pub family: Family,
+    /// The packets.
+    pub product: Product,
+    /// Which way they take; `None`: any.
+    pub journey: Option<Journey>,
+}
+
 /// Finds everything that a change opens or closes, except for the packets of
 /// `declared`.
 #[must_use]
-pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product)]) -> Differences {
+pub fn differences(comparison: &Comparison<'_, '_>, declared: &[Declared]) -> Differences {
     let mut out = Differences::default();
     let (before, after) = (comparison.before, comparison.after);
     for (old_number, old) in before.devices.iter().enumerate() {
@@ -61,27 +79,36 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[(Family, Product
         };
         opaque_lines(comparison, old.device, new.device, &mut out);
         for family in [Family::V4, Family::V6] {
-            let (found, more) = of_device(comparison, family, old_number);
-            if family == Family::V6
+            let without_ipv6 = family == Family::V6
                 && [old, new].iter().all(|d| no_ipv6(d.device))
-                && !declared.iter().any(|(f, _)| *f == family)
-            {
-                if !found.is_empty() {
-                    out.without_ipv6.push(old.device.name.clone());
+                && !declared.iter().any(|d| d.family == family);
+            for journey in [Journey::Through, Journey::ToDevice, Journey::FromDevice] {
+                let found = of_device(comparison, family, old_number, journey);
+                if without_ipv6 {
+                    if !found.joints.is_empty() && !out.without_ipv6.contains(&old.device.name) {
+                        out.without_ipv6.push(old.device.name.clone());
+                    }
+                    continue;
                 }
-                continue;
+                out.translated
+                    .extend(translations(before, after, &found.translated));
+                if found.more {
+                    out.undecided.push(too_many(family, &old.device.name));
+                }
+                let declared: Vec<&Product> = declared
+                    .iter()
+                    .filter(|d| d.family == family && d.journey.is_none_or(|j| j == journey))
+                    .map(|d| &d.product)
+                    .collect();
+                report(
+                    comparison,
+                    (family, journey),
+                    &old.device.name,
+                    found.joints,
+                    &declared,
+                    &mut out,
+                );
             }
-            if more {
-                out.undecided.push(too_many(family, &old.device.name));
-            }
-            report(
-                comparison,
-                family,
-                &old.device.name,
-                found,
-                declared,
-                &mut out,
-            );
         }
     }
     out
@@ -102,21 +129,45 @@ fn no_ipv6(device: &Device) -> bool {
         && device.routes.iter().all(|r| v4(&r.prefix))
 }
 
-/// The joints in which a rule that differs has a say.
+/// What was found of one device.
+#[derive(Default)]
+struct Found {
+    /// Packets whose end differs, or may.
+    joints: Vec<Joint>,
+    /// Packets that pass on both sides and are translated on one.
+    translated: Vec<Joint>,
+    /// There is more than is worth telling apart.
+    more: bool,
+}
+
+impl Found {
+    fn add(&mut self, other: Self) {
+        self.joints.extend(other.joints);
+        let room = CASES.saturating_sub(self.translated.len());
+        self.translated
+            .extend(other.translated.into_iter().take(room));
+        self.more |= other.more;
+    }
+}
+
+/// The joints in which a rule that differs has a say, of packets that take
+/// this way.
 ///
-/// The flag is true if there are more than are worth telling apart, so that
-/// some are missing.
+/// If there are more than are worth telling apart, some are missing.
 fn of_device(
     comparison: &Comparison<'_, '_>,
     family: Family,
     old_number: usize,
-) -> (Vec<Joint>, bool) {
+    journey: Journey,
+) -> Found {
     let Some(old) = comparison.before.devices.get(old_number) else {
-        return (Vec::new(), false);
+        return Found::default();
     };
+    let own = old.own(family);
+    let perhaps = perhaps_own(old);
     let old = old.device;
     let Some(change) = comparison.locality.device(old_number) else {
-        return (Vec::new(), false);
+        return Found::default();
     };
     let pick = |pair: &[IntervalSet; 2]| {
         let [v4, v6] = pair;
@@ -127,7 +178,7 @@ fn of_device(
     };
     let (gaps, everywhere, moved) = (&change.gaps, change.everywhere, pick(&change.moved));
     if gaps.is_empty() && !everywhere && moved.is_empty() {
-        return (Vec::new(), false);
+        return Found::default();
     }
     let mut changed: [FxHashSet<Unpaired>; 2] = Default::default();
     for gap in gaps {
@@ -136,8 +187,21 @@ fn of_device(
         a.extend(gap.after.iter().copied());
     }
     let whole = Product::everything(family);
-    let flow = any_flow(&old.name);
-    let mut out = Vec::new();
+    let flow = any_flow(&old.name, journey);
+    // The device's own end, where the configuration tells its addresses.
+    let at_home = |seed: &Product| -> Option<Product> {
+        let dim = match journey {
+            Journey::Through => return Some(seed.clone()),
+            Journey::ToDevice => Dim::Destination,
+            Journey::FromDevice => Dim::Source,
+        };
+        let mine = match &perhaps {
+            Some(perhaps) => seed.get(dim).intersect(perhaps.family(family)),
+            None => seed.get(dim).intersect(own),
+        };
+        (!mine.is_empty()).then(|| seed.with(dim, Arc::new(mine)))
+    };
+    let mut out = Found::default();
     if everywhere || !moved.is_empty() {
         // The way of packets differs: both sides are followed for all packets
         // whose way may differ, whatever rules they meet.
@@ -150,13 +214,13 @@ fn of_device(
             regions.extend(whole.with(Dim::Source, set).subtract(&to));
             regions.push(to);
         }
-        for region in regions {
+        for region in regions.iter().filter_map(at_home) {
             for first in [SideName::Before, SideName::After] {
-                out.extend(both(comparison, &flow, family, &region, None, first, None));
+                out.add(both(comparison, &flow, family, &region, None, first, None));
             }
         }
         if everywhere {
-            return (out, false);
+            return out;
         }
     }
     let [v4, v6] = &change.seeds;
@@ -171,24 +235,28 @@ fn of_device(
     ];
     for (first, seeds, rules) in sides {
         for seed in seeds {
+            let Some(packets) = at_home(&seed.packets) else {
+                continue;
+            };
             let found = both(
                 comparison,
                 &flow,
                 family,
-                &seed.packets,
+                &packets,
                 Some(&seed.ways),
                 first,
                 Some(rules),
             );
             // All cases of a rule or none: branches of one unknown belong
             // together.
-            if out.len() + found.len() > CASES {
-                return (out, true);
+            if out.joints.len() + found.joints.len() > CASES {
+                out.more = true;
+                return out;
             }
-            out.extend(found);
+            out.add(found);
         }
     }
-    (out, false)
+    out
 }
 
 /// Follows a region on both sides, first on the one named. With `touching`,
@@ -207,14 +275,14 @@ fn both(
     ways: Option<&[Set; 2]>,
     first: SideName,
     touching: Option<&FxHashSet<Unpaired>>,
-) -> Vec<Joint> {
+) -> Found {
     let first_is_before = first == SideName::Before;
     let (first, second) = if first_is_before {
         (comparison.before, comparison.after)
     } else {
         (comparison.after, comparison.before)
     };
-    let mut out = Vec::new();
+    let mut out = Found::default();
     let within = Within {
         ways: ways.cloned(),
         budget: LOOKS,
@@ -248,17 +316,26 @@ fn both(
             } else {
                 (other, Arc::clone(&one))
             };
-            if before.disposition == after.disposition && assumed.is_empty() {
-                continue;
-            }
-            out.push(Joint {
+            let as_before = before.disposition == after.disposition;
+            let passes = as_before && before.disposition == Disposition::Permitted;
+            let certain = assumed.is_empty();
+            let translated = [&before, &after]
+                .iter()
+                .any(|o| o.crossings.iter().any(|c| c.original != c.translated));
+            let joint = Joint {
                 family,
                 product,
                 assumed,
                 before,
                 after,
                 same: false,
-            });
+            };
+            if passes && translated {
+                out.translated.push(joint.clone());
+            }
+            if !(as_before && certain) {
+                out.joints.push(joint);
+            }
         }
     }
     out
@@ -344,13 +421,20 @@ fn touches(outcome: &Outcome, rules: &FxHashSet<Unpaired>) -> bool {
     })
 }
 
-/// A flow of every packet through one device.
-fn any_flow(device: &str) -> Flow {
+/// A flow of every packet that takes a way through, to or from one device.
+fn any_flow(device: &str, journey: Journey) -> Flow {
+    let end = |at_home: bool| {
+        if at_home {
+            Endpoint::Device(device.into())
+        } else {
+            Endpoint::Addresses(AddressSet::any())
+        }
+    };
     Flow {
         id: String::new(),
         description: None,
-        from: Endpoint::Addresses(AddressSet::any()),
-        to: Endpoint::Addresses(AddressSet::any()),
+        from: end(journey == Journey::FromDevice),
+        to: end(journey == Journey::ToDevice),
         from_text: "any".into(),
         to_text: "any".into(),
         services: ServiceSet::any(),
@@ -489,26 +573,36 @@ fn path_of(comparison: &Comparison<'_, '_>, joint: &Joint) -> Option<String> {
 /// Turns joints into reported differences.
 fn report(
     comparison: &Comparison<'_, '_>,
-    family: Family,
+    (family, journey): (Family, Journey),
     device: &str,
     joints: Vec<Joint>,
-    declared: &[(Family, Product)],
+    declared: &[&Product],
     out: &mut Differences,
 ) {
+    let perhaps = comparison
+        .before
+        .devices
+        .iter()
+        .find(|d| d.device.name == device)
+        .and_then(perhaps_own);
+    let at_home = |product: Product| match (&perhaps, journey) {
+        (Some(perhaps), Journey::ToDevice) => any_own(family, product, Dim::Destination, perhaps),
+        (Some(perhaps), Journey::FromDevice) => any_own(family, product, Dim::Source, perhaps),
+        _ => product,
+    };
     // Each open path is a case of its own, so that its verdicts are certain.
     let mut by_path: Vec<(Option<String>, Vec<Joint>)> = Vec::new();
     for joint in joints {
-        let path = path_of(comparison, &joint);
+        let path = path_of(comparison, &joint).or(match journey {
+            Journey::Through => None,
+            Journey::ToDevice => Some("to the device itself".to_owned()),
+            Journey::FromDevice => Some("of the device itself".to_owned()),
+        });
         match by_path.iter_mut().find(|(p, _)| *p == path) {
             Some((_, list)) => list.push(joint),
             None => by_path.push((path, vec![joint])),
         }
     }
-    let declared: Vec<&Product> = declared
-        .iter()
-        .filter(|(f, _)| *f == family)
-        .map(|(_, p)| p)
-        .collect();
     for (path, joints) in by_path {
         let parts = comparison.parts(&joints);
         let undecided = crate::verdict::Difference::Undecided;
@@ -574,6 +668,7 @@ fn report(
                 why.dedup();
                 let packet = products.first().and_then(|p| typical(family, p));
                 let ports = IntervalSet::range(0, PORT_MAX);
+                let products = products.into_iter().map(&at_home).collect();
                 for region in regions(family, products, &ports) {
                     list.push(Exposure {
                         region,

@@ -3,7 +3,7 @@
 use crate::assess::{Strictness, assess};
 use crate::cause::Causes;
 use crate::describe::{assumption, place};
-use crate::exposure::differences;
+use crate::exposure::{Declared, differences};
 use crate::graph::Side;
 use crate::options::Options;
 use crate::packet_set::{ConditionTable, Product};
@@ -14,8 +14,9 @@ use crate::report::{
     ImpactReport, LineCoverage, OpaqueLine, Side as SideName, Summary, Tool, Verdict,
 };
 use crate::verdict::{Comparison, from_any_port, products};
+use fw_model::evaluate::Journey;
 use fw_model::match_expr::CivilMinute;
-use fw_model::{Coverage, Device, Expect, Family, Flow, LineStatus, MatchExpr, Snapshot};
+use fw_model::{Coverage, Device, Endpoint, Expect, Family, Flow, LineStatus, MatchExpr, Snapshot};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -46,14 +47,26 @@ pub fn compare(
             assess(&comparison, flow, &judgement, strictness, causes.as_ref())
         })
         .collect();
-    let mut declared: Vec<(Family, Product)> = flows
-        .iter()
-        .flat_map(|flow| products(&after_side, flow))
-        .collect();
-    declared.extend(approved(options));
-    for (_, product) in &mut declared {
-        *product = from_any_port(product);
+    let mut declared: Vec<Declared> = Vec::new();
+    for flow in flows {
+        let journey = match (&flow.from, &flow.to) {
+            (_, Endpoint::Device(_)) => Journey::ToDevice,
+            (Endpoint::Device(_), _) => Journey::FromDevice,
+            _ => Journey::Through,
+        };
+        let products = products(&after_side, flow).into_iter();
+        declared.extend(products.map(|(family, product)| Declared {
+            family,
+            product: from_any_port(&product),
+            journey: Some(journey),
+        }));
     }
+    let approved = approved(options).into_iter();
+    declared.extend(approved.map(|(family, product)| Declared {
+        family,
+        product: from_any_port(&product),
+        journey: None,
+    }));
     let mut found = differences(&comparison, &declared);
     let mut exposure = std::mem::take(&mut found.opened);
     exposure.append(&mut found.undecided);
@@ -109,7 +122,11 @@ pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffR
     let after_side = Side::compared(after, before, &conditions, options.now);
     let comparison = Comparison::new(&before_side, &after_side);
     let found = differences(&comparison, &[]);
-    let changes = settings(before, after);
+    let mut changes = settings(before, after);
+    let mut translated = found.translated;
+    translated.sort_by(|a, b| (b.severity, a).cmp(&(a.severity, b)));
+    translated.dedup();
+    changes.extend(translated);
     let exit_code = if found
         .undecided
         .iter()

@@ -3,13 +3,15 @@
 use crate::describe::place;
 use crate::graph::device::Query;
 use crate::graph::piece::Passage;
+use crate::graph::side::DeviceSide;
 use crate::graph::topology::Place;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::locality::Locality;
 use crate::packet_set::{Assumed, Budget, Dim, Product, Set};
 use crate::report::{FlowVerdict, Reason, ReasonKind, Side as SideName};
 use fw_model::evaluate::Journey;
-use fw_model::{AddressSet, Endpoint, Family, Flow, IntervalSet};
+use fw_model::nat::AddressTranslation;
+use fw_model::{Action, AddressSet, Endpoint, Family, Flow, IntervalSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -507,14 +509,10 @@ pub fn products(side: &Side<'_>, flow: &Flow) -> Vec<(Family, Product)> {
         Endpoint::Addresses(set) => set.clone(),
         Endpoint::Zone(_) => AddressSet::any(),
         Endpoint::Device(name) => {
-            let own = side
-                .asked_for(name)
-                .and_then(|at| side.devices.get(at))
-                .map(|here| here.device)
-                .filter(|d| d.interfaces_complete)
-                .map(fw_model::Device::own_addresses)
-                .unwrap_or_default();
-            if own.is_empty() { unicast() } else { own }
+            let here = side.asked_for(name).and_then(|at| side.devices.get(at));
+            here.map_or_else(unicast, |here| {
+                perhaps_own(here).unwrap_or_else(|| here.device.own_addresses())
+            })
         }
     };
     let (from, to) = (addresses(&flow.from), addresses(&flow.to));
@@ -541,6 +539,47 @@ pub fn products(side: &Side<'_>, flow: &Flow) -> Vec<(Family, Product)> {
         out.extend(terms.into_iter().map(|t| (family, t)));
     }
     out
+}
+
+/// The addresses that a device may have which does not tell them: not those
+/// of the hosts to which it translates. `None` if it tells them.
+#[must_use]
+pub fn perhaps_own(here: &DeviceSide<'_>) -> Option<AddressSet> {
+    if here.device.interfaces_complete && !here.device.own_addresses().is_empty() {
+        return None;
+    }
+    let mut hosts: [Vec<fw_model::interval::Range>; 2] = Default::default();
+    let devices = [Some(here.device), here.peer];
+    for rule in devices
+        .into_iter()
+        .flatten()
+        .flat_map(|d| &d.filters)
+        .flat_map(|f| &f.rules)
+    {
+        if let Action::Translate(translation) = &rule.action
+            && let Some(AddressTranslation::Pool(set)) = &translation.destination
+        {
+            let [v4, v6] = &mut hosts;
+            v4.extend_from_slice(set.v4.ranges());
+            v6.extend_from_slice(set.v6.ranges());
+        }
+    }
+    let all = unicast();
+    let [v4, v6] = hosts.map(IntervalSet::from_ranges);
+    Some(AddressSet {
+        v4: all.v4.subtract(&v4),
+        v6: all.v6.subtract(&v6),
+    })
+}
+
+/// Packets to or of a device that does not tell its addresses: where they are
+/// those of any address that it may have, every address is written.
+#[must_use]
+pub fn any_own(family: Family, product: Product, dim: Dim, perhaps: &AddressSet) -> Product {
+    if product.get(dim).covers(perhaps.family(family)) {
+        return product.with(dim, Arc::new(IntervalSet::range(0, family.max())));
+    }
+    product
 }
 
 /// The addresses that an interface may have.

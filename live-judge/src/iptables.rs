@@ -113,20 +113,8 @@ pub fn complete(text: &str) -> String {
 /// What a loader says.
 pub fn clear() -> Result<(), String> {
     empty().load()?;
-    for program in ["iptables-legacy-restore", "ip6tables-legacy-restore"] {
-        let mut text = String::new();
-        for (table, chains) in TABLES {
-            // A table that nobody asked for is not made.
-            if table == "filter" {
-                text.push_str(&format!("*{table}\n"));
-                for chain in chains {
-                    text.push_str(&format!(":{chain} ACCEPT [0:0]\n"));
-                }
-                text.push_str("COMMIT\n");
-            }
-        }
-        run(program, &[], &text)?;
-    }
+    // A kernel without the legacy backend has nothing of it to clear.
+    let _ = clear_legacy();
     // Sets of sets hold on to their members.
     run("ipset", &["flush"], "")?;
     // The kernel lets go of the rules' sets a little later.
@@ -139,6 +127,22 @@ pub fn clear() -> Result<(), String> {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     Ok(())
+}
+
+fn clear_legacy() -> Result<(), String> {
+    let mut text = "*filter\n".to_owned();
+    for chain in ["INPUT", "FORWARD", "OUTPUT"] {
+        text.push_str(&format!(":{chain} ACCEPT [0:0]\n"));
+    }
+    text.push_str("COMMIT\n");
+    run("iptables-legacy-restore", &[], &text).map(drop)
+}
+
+/// True if the files need the legacy backend and this kernel does not have it.
+#[must_use]
+pub fn lacks_legacy(files: &[(String, String)]) -> bool {
+    let asks = parts(files).iter().any(|p| p.0 == Loader::Legacy);
+    asks && clear_legacy().is_err()
 }
 
 /// Which loader a text is for.

@@ -65,7 +65,6 @@ fn iptables_fixtures() {
         "conntrack",
         "iptables-restore",
         "ip6tables-restore",
-        "iptables-legacy-restore",
         "ipset",
     ];
     if !available(&tools) {
@@ -88,6 +87,10 @@ fn iptables_fixtures() {
                 .diagnostics
                 .iter()
                 .any(|d| matches!(d.as_str(), "rule-not-loadable" | "option-not-understood"));
+            if iptables::lacks_legacy(&side.files) {
+                println!("left out: {name}, this kernel has no legacy backend");
+                continue;
+            }
             if let Err(why) = iptables::load_files(&side.files) {
                 if refused && side.stem == "after" {
                     flows += 1;

@@ -41,7 +41,7 @@ pub struct DeviceSide<'a> {
     /// The device.
     pub device: &'a Device,
     /// The same device on the other side of a comparison.
-    peer: Option<&'a Device>,
+    pub(crate) peer: Option<&'a Device>,
     asks: Vec<Asks>,
     compiled: Mutex<FxHashMap<(FilterId, Context), Arc<Compiled>>>,
     pool: Mutex<SetPool>,
