@@ -249,7 +249,7 @@ fn of_device(
             );
             // All cases of a rule or none: branches of one unknown belong
             // together.
-            if out.joints.len() + found.joints.len() > CASES {
+            if found.more || out.joints.len() + found.joints.len() > CASES {
                 out.more = true;
                 return out;
             }
@@ -336,6 +336,10 @@ fn both(
             if !(as_before && certain) {
                 out.joints.push(joint);
             }
+        }
+        if out.joints.len() > CASES {
+            out.more = true;
+            break;
         }
     }
     out
