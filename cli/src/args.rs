@@ -40,9 +40,10 @@ pub struct Arguments {
     /// CLICOLOR_FORCE.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
-    /// Says on standard error what is read and from where.
-    #[arg(long, short, global = true)]
-    pub verbose: bool,
+    /// Says on standard error what is read and from where; twice, also how
+    /// long each step takes.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
 }
 
 /// When to use colour.

@@ -6,7 +6,7 @@
 
 use crate::exit::Failure;
 use crate::input::git::{self, Tree};
-use crate::input::read::{self, Entry};
+use crate::input::read;
 use fw_impact::report::{ChangeSeverity, Finding};
 use fw_model::Source;
 use std::path::Path;
@@ -95,48 +95,33 @@ impl Policy {
         let Some(base) = self.base.clone() else {
             return Ok(None);
         };
-        // Files from outside the repository are no part of the change.
-        if Path::new(path).is_absolute() || path == "-" {
+        if path == "-" {
             return Ok(None);
         }
-        let tree = Tree {
-            revision: base.clone(),
-            path: path.trim_start_matches("./").to_owned(),
-        };
-        let there = match tree.entry() {
-            Ok(Entry::File(bytes)) => Some(bytes),
-            Ok(Entry::Folder(_)) | Err(_) => None,
-        };
-        let here = read::file(path).ok();
-        let short: String = base.chars().take(12).collect();
-        let message = match (&there, &here) {
-            (None, None) => return Ok(None),
-            (None, Some(_)) => format!(
-                "`{path}` is not in the base revision {short}; it is read as this change has it"
-            ),
-            (Some(_), None) => {
-                format!("this change removes `{path}`; it is read from the base revision {short}")
+        // Whichever way the path was written: what lies in the repository is a
+        // part of the change, and nothing else is.
+        let mut names = git::inside(path);
+        if names.is_empty() {
+            if git::has_files() {
+                return Ok(None);
             }
-            (Some(old), Some(new)) if old != new => {
-                if from_base {
-                    format!(
-                        "this change edits `{path}`; it is judged by the one of the base revision {short}"
-                    )
-                } else {
-                    format!("this change edits `{path}`")
-                }
-            }
-            _ => String::new(),
+            names.push(path.trim_start_matches('/').to_owned());
+        }
+        let mut there = None;
+        for name in names {
+            let tree = Tree {
+                revision: base.clone(),
+                path: format!("/{name}"),
+            };
+            there = there.or(tree.file()?);
+        }
+        // What cannot be read is not taken for a file that is not there.
+        let here = match std::fs::symlink_metadata(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+            _ => Some(read::file(path)?),
         };
-        if !message.is_empty() {
-            self.findings.push(Finding {
-                code: "policy-file-changed".into(),
-                severity: ChangeSeverity::High,
-                message,
-                flow: None,
-                file: Some(path.to_owned()),
-                line: None,
-            });
+        if let Some(message) = told(path, &base, &there, &here, from_base) {
+            self.edited(path, message);
         }
         let Some(bytes) = there else {
             return Ok(None);
@@ -144,8 +129,63 @@ impl Policy {
         match fw_parse::decode(&bytes) {
             Ok(text) => Ok(Some(Source::new(path, text))),
             Err(fw_parse::NotText::Empty) => Ok(Some(Source::new(path, String::new()))),
-            Err(why) => Err(Failure::Input(format!("{tree} is no text: {why}"))),
+            Err(why) => Err(Failure::Input(format!(
+                "{path} of the base revision is no text: {why}"
+            ))),
         }
+    }
+
+    /// Notes that the topology file of a folder was edited; it lies among the
+    /// configurations, and each side is read with its own.
+    pub fn topology(&mut self, before: Option<&Source>, after: Option<&Source>) {
+        let text = |side: Option<&Source>| side.map(|s| s.text.clone());
+        let Some(path) = after.or(before).map(|s| s.path.clone()) else {
+            return;
+        };
+        if self.base.is_some() && text(before) != text(after) {
+            self.edited(
+                &path,
+                format!("this change edits `{path}`, which tells where hosts live"),
+            );
+        }
+    }
+
+    fn edited(&mut self, path: &str, message: String) {
+        self.findings.push(Finding {
+            code: "policy-file-changed".into(),
+            severity: ChangeSeverity::High,
+            message,
+            flow: None,
+            file: Some(path.to_owned()),
+            line: None,
+        });
+    }
+}
+
+/// What there is to say of a file that differs from that of the base.
+fn told(
+    path: &str,
+    base: &str,
+    there: &Option<Vec<u8>>,
+    here: &Option<Vec<u8>>,
+    from_base: bool,
+) -> Option<String> {
+    let short: String = base.chars().take(12).collect();
+    match (there, here) {
+        (None, Some(_)) => Some(format!(
+            "`{path}` is not in the base revision {short}; it is read as this change has it"
+        )),
+        (Some(_), None) => Some(format!(
+            "this change removes `{path}`; it is read from the base revision {short}"
+        )),
+        (Some(old), Some(new)) if old != new => Some(if from_base {
+            format!(
+                "this change edits `{path}`; it is judged by the one of the base revision {short}"
+            )
+        } else {
+            format!("this change edits `{path}`")
+        }),
+        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::input::edits::Edits;
 use crate::output;
 use crate::progress::Progress;
 use crate::render::Report;
+use crate::voice::Voice;
 use fw_impact::Options;
 use fw_impact::report::ChangeSeverity;
 
@@ -14,11 +15,15 @@ use fw_impact::report::ChangeSeverity;
 ///
 /// # Errors
 /// If an input cannot be read.
-pub fn run(mut arguments: Diff, color: ColorChoice) -> Result<u8, Failure> {
+pub fn run(mut arguments: Diff, voice: Voice, color: ColorChoice) -> Result<u8, Failure> {
     output::pairs(&arguments.output)?;
-    let context = Context::usual(&mut arguments.inputs)?;
+    let context = Context::usual(
+        &mut arguments.inputs,
+        &[&arguments.before, &arguments.after],
+    )?;
     let progress = Progress::start("comparing", !arguments.output.quiet);
     let (before, after) = context.load_both(&arguments.before, &arguments.after, &context.names)?;
+    voice.inputs(&[&before, &after]);
     let edits = Edits::new(&before, &after);
     let mut inputs = before.inputs.clone();
     inputs.extend(after.inputs.iter().cloned());
@@ -36,9 +41,11 @@ pub fn run(mut arguments: Diff, color: ColorChoice) -> Result<u8, Failure> {
     add_declared(
         &mut report.assumptions,
         &mut report.diagnostics,
+        &context.assumptions,
         &[&before, &after],
     );
     drop(progress);
+    voice.step("comparing");
     output::write(Report::Diff(&report), &arguments.output, color)?;
     Ok(exit_code(report.exit_code, &arguments.output))
 }

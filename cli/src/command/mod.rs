@@ -20,6 +20,7 @@ use crate::policy::Policy;
 use crate::settings::assume::{self, Assumptions};
 use crate::settings::topology::{self, Topology};
 use crate::settings::{Expired, resolve};
+use crate::voice::Voice;
 use fw_impact::report::{AssumptionReport, ChangeSeverity, DiagnosticReport, Finding, Side};
 
 /// Runs a command and gives the exit code.
@@ -28,12 +29,13 @@ use fw_impact::report::{AssumptionReport, ChangeSeverity, DiagnosticReport, Find
 /// If it cannot be carried out.
 pub fn run(arguments: Arguments) -> Result<u8, Failure> {
     let color = arguments.color;
+    let voice = Voice::new(arguments.verbose, color);
     match arguments.command {
-        Command::Check(a) => check::run(a, arguments.verbose, color),
-        Command::Diff(a) => diff::run(a, color),
-        Command::Trace(a) => trace::run(a, color),
-        Command::Show(a) => show::run(a, color),
-        Command::Comment(a) => comment::run(&a, arguments.verbose, color),
+        Command::Check(a) => check::run(a, voice, color),
+        Command::Diff(a) => diff::run(a, voice, color),
+        Command::Trace(a) => trace::run(a, voice, color),
+        Command::Show(a) => show::run(a, voice, color),
+        Command::Comment(a) => comment::run(&a, voice, color),
         Command::Flows { command } => flows::run(&command, color),
         Command::Completions { shell } => completions::run(shell, color),
         Command::Man => man::run(color),
@@ -88,9 +90,10 @@ impl Context {
 
     /// For commands that give no verdict on a change: all files are those of
     /// this folder.
-    fn usual(options: &mut InputOptions) -> Result<Self, Failure> {
+    fn usual(options: &mut InputOptions, inputs: &[&str]) -> Result<Self, Failure> {
         let mut policy = Policy::here();
         Config::load(&mut policy)?.fill_input(options);
+        one_from_stdin(inputs.iter().copied(), options)?;
         Self::new(options, policy)
     }
 
@@ -111,11 +114,6 @@ impl Context {
         after: &str,
         names: &Names,
     ) -> Result<(Loaded, Loaded), Failure> {
-        if before == "-" && after == "-" {
-            return Err(Failure::Usage(
-                "only one side can come from standard input".into(),
-            ));
-        }
         let (before, after) = rayon::join(
             || self.load(Side::Before, before, names),
             || self.load(Side::After, after, names),
@@ -124,6 +122,24 @@ impl Context {
         input::edits::make_room(&before, &mut after);
         Ok((before, after))
     }
+}
+
+/// Standard input can be read once.
+///
+/// # Errors
+/// If several of `names` are `-`.
+fn one_from_stdin<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    options: &'a InputOptions,
+) -> Result<(), Failure> {
+    let small = [&options.assume, &options.resolve, &options.topology];
+    let small = small.into_iter().filter_map(|o| o.as_deref());
+    if names.into_iter().chain(small).filter(|n| *n == "-").count() > 1 {
+        return Err(Failure::Usage(
+            "only one input can come from standard input".into(),
+        ));
+    }
+    Ok(())
 }
 
 /// Reads the names of a `--resolve` file.
@@ -150,10 +166,12 @@ fn expired<'a>(code: &str, entries: &'a [Expired]) -> impl Iterator<Item = Findi
     })
 }
 
-/// Assumptions of the user come first: every verdict rests on them.
+/// Assumptions of the user come first: every verdict rests on them. Those that
+/// cover nothing are told, too: they may be misspelt.
 fn add_declared(
     assumptions: &mut Vec<AssumptionReport>,
     diagnostics: &mut Vec<DiagnosticReport>,
+    entries: &Assumptions,
     sides: &[&Loaded],
 ) {
     let mut declared: Vec<AssumptionReport> = sides
@@ -164,5 +182,32 @@ fn add_declared(
     *assumptions = declared;
     for side in sides {
         diagnostics.extend(side.remarks.iter().cloned());
+    }
+    for entry in &entries.active {
+        if sides.iter().any(|s| s.covering.contains(&entry.at)) {
+            continue;
+        }
+        let devices = sides
+            .iter()
+            .flat_map(|s| s.units.iter().flat_map(|u| &u.devices));
+        let known = devices.into_iter().any(|name| entry.is_for(name));
+        diagnostics.push(DiagnosticReport {
+            code: "assumption-unused".into(),
+            // A device that is not looked at is no sign of a mistake.
+            severity: if known { "warning" } else { "note" }.into(),
+            side: None,
+            file: Some(entry.file.clone()),
+            line: Some(entry.at),
+            message: format!(
+                "no line {} is `{}`",
+                if known {
+                    "of these devices"
+                } else {
+                    "of a device of this name"
+                },
+                entry.line
+            ),
+            effect: "none".into(),
+        });
     }
 }

@@ -6,15 +6,17 @@ use crate::exit::Failure;
 use crate::output;
 use crate::render::Report;
 use crate::show::ShowReport;
+use crate::voice::Voice;
 use fw_impact::report::Side;
 
 /// Runs it.
 ///
 /// # Errors
 /// If the input cannot be read.
-pub fn run(mut arguments: Show, color: ColorChoice) -> Result<u8, Failure> {
-    let context = Context::usual(&mut arguments.inputs)?;
+pub fn run(mut arguments: Show, voice: Voice, color: ColorChoice) -> Result<u8, Failure> {
+    let context = Context::usual(&mut arguments.inputs, &[&arguments.config])?;
     let loaded = context.load(Side::Before, &arguments.config, &context.names)?;
+    voice.inputs(&[&loaded]);
     let report = ShowReport::new(&loaded, arguments.coverage);
     let usual = if arguments.coverage { "text" } else { "json" };
     let options = OutputOptions {

@@ -36,8 +36,12 @@ pub struct Loaded {
     pub inputs: Vec<InputFile>,
     /// Declarations that were made use of.
     pub declared: Vec<AssumptionReport>,
+    /// The lines of the assume file whose entries cover a line.
+    pub covering: BTreeSet<u32>,
     /// What there is to say besides the parsers' diagnostics.
     pub remarks: Vec<DiagnosticReport>,
+    /// The topology file of the folder, if it is the one in use.
+    pub topology_file: Option<Source>,
     topology: Topology,
     names: Names,
     assumed: Vec<Declared>,
@@ -70,8 +74,9 @@ pub fn load(side: Side, input: &str, settings: &Settings<'_>) -> Result<Loaded, 
     if folder && settings.topology.is_none() {
         for raw in &files {
             if matches!(raw.relative.as_str(), "topology.yaml" | "topology.yml") {
-                let text = decoded(raw)?;
-                loaded.topology = topology::read(&Source::new(raw.path.clone(), text))?;
+                let source = Source::new(raw.path.clone(), decoded(raw)?);
+                loaded.topology = topology::read(&source)?;
+                loaded.topology_file = Some(source);
             }
         }
     }
@@ -282,7 +287,9 @@ impl Loaded {
             units: Vec::new(),
             inputs: Vec::new(),
             declared: Vec::new(),
+            covering: BTreeSet::new(),
             remarks: Vec::new(),
+            topology_file: None,
             topology: Topology::default(),
             names: Names::new(),
             assumed: Vec::new(),
@@ -465,6 +472,7 @@ impl Loaded {
             self.snapshot.diagnostics.extend(outcome.diagnostics);
             self.declared.extend(outcome.declared);
             self.remarks.extend(outcome.refused);
+            self.covering.extend(outcome.covering);
         }
         self.snapshot.ledgers = ledgers;
         let real = |name: &String| aliases.get(name).unwrap_or(name).clone();

@@ -12,6 +12,7 @@ use crate::input;
 use crate::output;
 use crate::render::locate::Links;
 use crate::render::{Page, markdown};
+use crate::voice::Voice;
 use forge::{Change, Forge, Trouble};
 use fw_impact::ImpactReport;
 use fw_impact::report::IMPACT_SCHEMA;
@@ -20,7 +21,7 @@ use fw_impact::report::IMPACT_SCHEMA;
 ///
 /// # Errors
 /// If the report cannot be read, or the service cannot be reached or refuses.
-pub fn run(arguments: &Comment, verbose: bool, color: ColorChoice) -> Result<u8, Failure> {
+pub fn run(arguments: &Comment, voice: Voice, color: ColorChoice) -> Result<u8, Failure> {
     let key = &arguments.key;
     if key.is_empty()
         || !key
@@ -72,9 +73,7 @@ pub fn run(arguments: &Comment, verbose: bool, color: ColorChoice) -> Result<u8,
     }
     match forge.publish(&change) {
         Ok(done) => {
-            if verbose {
-                output::print_error(&format!("{done} on {}", forge.target()), color);
-            }
+            voice.say(&format!("{done} on {}", forge.target()));
             Ok(0)
         }
         Err(Trouble::NoAccess(why)) => {

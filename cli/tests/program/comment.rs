@@ -1,185 +1,29 @@
 //! `comment` against a server of its own on this machine.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::expect_used
-)]
-
+use crate::run::{FLOWS, RULE, Run, finish_with_summary, program, rules, run, write};
+use crate::server::{Server, note, server};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
-use std::sync::{Arc, Mutex};
 
-const TOKEN: &str = "secret-token-of-the-test";
+pub const TOKEN: &str = "secret-token-of-the-test";
 
-#[derive(Clone, Debug)]
-struct Seen {
-    method: String,
-    path: String,
-    headers: Vec<(String, String)>,
-    body: Option<Value>,
-}
-
-impl Seen {
-    fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(n, _)| n == name)?;
-        Some(&found.1)
-    }
-}
-
-/// Status, more headers, body.
-type Reply = (u16, &'static str, Value);
-
-struct Server {
-    url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
-}
-
-/// Answers with `replies` in their order; with 500 when there are no more.
-fn server(replies: Vec<Reply>) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
-    let log = Arc::clone(&seen);
-    std::thread::spawn(move || {
-        let mut replies = VecDeque::from(replies);
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let mut first = String::new();
-            if reader.read_line(&mut first).unwrap_or(0) == 0 {
-                continue;
-            }
-            let mut words = first.split_whitespace();
-            let method = words.next().unwrap().to_owned();
-            let path = words.next().unwrap().to_owned();
-            let mut headers = Vec::new();
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                let Some((name, value)) = line.trim().split_once(':') else {
-                    break;
-                };
-                let (name, value) = (name.to_lowercase(), value.trim().to_owned());
-                if name == "content-length" {
-                    length = value.parse().unwrap();
-                }
-                headers.push((name, value));
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).unwrap();
-            log.lock().unwrap().push(Seen {
-                method,
-                path,
-                headers,
-                body: serde_json::from_slice(&body).ok(),
-            });
-            let (status, more, body) = replies.pop_front().unwrap_or((500, "", Value::Null));
-            let body = body.to_string();
-            let _ = write!(
-                stream,
-                "HTTP/1.1 {status} x\r\n{more}content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-                body.len()
-            );
-        }
-    });
-    Server { url, seen }
-}
-
-impl Server {
-    fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
-    }
-
-    /// `METHOD /path` of all requests.
-    fn calls(&self) -> Vec<String> {
-        let seen = self.seen();
-        seen.iter()
-            .map(|s| format!("{} {}", s.method, s.path))
-            .collect()
-    }
-}
-
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
-    summary: String,
-}
-
-fn report(folder: &Path, hurt: bool) {
-    let rule = "-A FORWARD -s 10.0.0.0/24 -d 192.0.2.1/32 -p tcp --dport 80 -j ACCEPT\n";
-    let config = |rule: &str| {
-        format!(
-            "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\n{rule}COMMIT\n"
-        )
-    };
-    std::fs::write(folder.join("before.rules"), config(rule)).unwrap();
-    std::fs::write(
-        folder.join("after.rules"),
-        config(if hurt { "" } else { rule }),
-    )
-    .unwrap();
-    std::fs::write(
-        folder.join("flows.yaml"),
-        "version: 1\nflows:\n  - {id: web, from: 10.0.0.0/24, to: 192.0.2.1, service: tcp/80}\n",
-    )
-    .unwrap();
-    let status = command(folder)
-        .args([
-            "check",
-            "--before",
-            "before.rules",
-            "--after",
-            "after.rules",
-        ])
-        .args(["--flows", "flows.yaml", "--exit-zero", "--quiet"])
-        .args(["--report", "json=impact.json"])
-        .output()
-        .unwrap();
-    assert!(
-        status.status.success(),
-        "{}",
-        String::from_utf8_lossy(&status.stderr)
-    );
-}
-
-/// The program without anything of the machine's own pipeline.
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fwimpact"));
-    command.current_dir(folder);
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        let known = ["GITHUB_", "GITLAB_", "CI_"]
-            .iter()
-            .any(|p| name.starts_with(p));
-        if known || name.to_lowercase().ends_with("_proxy") {
-            command.env_remove(name);
-        }
-    }
-    command
+/// Writes an impact report into a folder, and what it is about.
+pub fn report(folder: &Path, hurt: bool) {
+    write(folder, "before.rules", rules(RULE));
+    write(folder, "after.rules", rules(if hurt { "" } else { RULE }));
+    write(folder, "flows.yaml", FLOWS);
+    let mut arguments = vec!["check", "--before", "before.rules"];
+    arguments.extend(["--after", "after.rules", "--flows", "flows.yaml"]);
+    arguments.extend(["--exit-zero", "--quiet", "--report", "json=impact.json"]);
+    let run = run(folder, &arguments);
+    assert_eq!(run.code, 0, "{}", run.err);
 }
 
 fn comment(folder: &Path, environment: &[(&str, &str)], more: &[&str]) -> Run {
-    let output = command(folder)
-        .envs(environment.iter().copied())
-        .env("GITHUB_STEP_SUMMARY", folder.join("summary.md"))
-        .args(["comment", "impact.json", "--retry-after", "5"])
-        .args(more)
-        .output()
-        .unwrap();
-    let run = Run {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        summary: std::fs::read_to_string(folder.join("summary.md")).unwrap_or_default(),
-    };
+    let mut command = program(folder);
+    command.envs(environment.iter().copied());
+    command.args(["comment", "impact.json", "--retry-after", "5"]);
+    let run = finish_with_summary(command.args(more), folder);
     for text in [&run.out, &run.err, &run.summary] {
         assert!(!text.contains(TOKEN), "{text}");
     }
@@ -210,23 +54,6 @@ fn gitlab(server: &Server, more: &[&str], hurt: bool) -> Run {
         ("GITLAB_TOKEN", TOKEN),
     ];
     comment(folder.path(), &environment, more)
-}
-
-/// Writes the requests to a folder where they can be compared with GitHub's
-/// description of its interface.
-fn note(server: &Server) {
-    let Some(folder) = std::env::var_os("FWIMPACT_SAMPLES") else {
-        return;
-    };
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(Path::new(&folder).join("github-requests.jsonl"))
-        .unwrap();
-    for s in server.seen() {
-        let line = json!({"method": s.method, "path": s.path, "body": s.body});
-        writeln!(file, "{line}").unwrap();
-    }
 }
 
 const LIST: &str = "GET /repos/o/r/issues/7/comments?per_page=100&page=1";
@@ -528,136 +355,4 @@ fn outside_a_request_there_is_nothing_to_comment_on() {
     let run = comment(folder.path(), &[("GITHUB_REPOSITORY", "o/r")], &[]);
     assert_eq!(run.code, 2, "{}", run.err);
     assert!(run.err.contains("--number"), "{}", run.err);
-}
-
-/// A pull request in a repository, as action.yml runs it.
-fn pull_request(server: &Server, break_it: bool, token: bool) -> Run {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git")
-            .current_dir(here)
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
-            .args([
-                "-c",
-                "init.defaultBranch=main",
-                "-c",
-                "commit.gpgsign=false",
-            ])
-            .args(arguments)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    };
-    git(&["init", "-q"]);
-    report(here, true);
-    std::fs::create_dir(here.join("network")).unwrap();
-    let edge = here.join("network/edge.rules");
-    std::fs::copy(here.join("before.rules"), &edge).unwrap();
-    git(&["add", "network", "flows.yaml"]);
-    git(&["commit", "-qm", "base"]);
-    git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
-    if break_it {
-        std::fs::write(&edge, "no configuration\n").unwrap();
-    } else {
-        std::fs::copy(here.join("after.rules"), &edge).unwrap();
-    }
-    git(&["commit", "-qam", "change"]);
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../ci/github.sh");
-    let mut run = command(here);
-    let environment: Vec<_> = run
-        .get_envs()
-        .filter(|(_, value)| value.is_none())
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    run = Command::new("bash");
-    run.current_dir(here).arg(script);
-    for name in environment {
-        run.env_remove(name);
-    }
-    run.env("FWIMPACT", env!("CARGO_BIN_EXE_fwimpact"))
-        .env("FWIMPACT_REPORTS", here.join("reports"))
-        .env("INPUT_PATH", "network")
-        .env("INPUT_FLOWS", "flows.yaml")
-        .env("GITHUB_BASE_REF", "main")
-        .env("GITHUB_REF", "refs/pull/7/merge")
-        .env("GITHUB_REPOSITORY", "o/r")
-        .env("GITHUB_SERVER_URL", "https://github.com")
-        .env("GITHUB_SHA", "0123456789abcdef")
-        .env("GITHUB_API_URL", &server.url)
-        .env("GITHUB_STEP_SUMMARY", here.join("summary.md"))
-        .env("GITHUB_OUTPUT", here.join("output"));
-    if token {
-        run.env("GITHUB_TOKEN", TOKEN);
-    }
-    let output = run.output().unwrap();
-    let outputs = std::fs::read_to_string(here.join("output")).unwrap();
-    let code = output.status.code().unwrap();
-    assert!(
-        outputs.contains(&format!("exit-code={code}\n")),
-        "{outputs}"
-    );
-    if !break_it {
-        for name in ["impact.json", "impact.html", "impact.sarif", "impact.xml"] {
-            assert!(here.join("reports").join(name).is_file(), "{name}");
-        }
-    }
-    Run {
-        code,
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        summary: std::fs::read_to_string(here.join("summary.md")).unwrap_or_default(),
-    }
-}
-
-#[test]
-fn a_pull_request_from_the_check_to_the_comment() {
-    let server = server(vec![(200, "", json!([])), (201, "", json!({}))]);
-    let run = pull_request(&server, false, true);
-    assert_eq!(run.code, 14, "{}", run.err);
-    assert!(
-        run.out.starts_with("::error file=network/edge.rules,"),
-        "{}",
-        run.out
-    );
-    assert!(
-        run.summary.contains("1 of 1 flow blocked"),
-        "{}",
-        run.summary
-    );
-    let seen = server.seen();
-    let body = seen[1].body.as_ref().unwrap()["body"].as_str().unwrap();
-    // The removed line is linked in the base, by its commit.
-    assert!(body.contains("/network/edge.rules#L6)"), "{body}");
-    note(&server);
-}
-
-#[test]
-fn a_pull_request_from_a_fork() {
-    let server = server(vec![]);
-    let run = pull_request(&server, false, false);
-    assert_eq!(run.code, 14, "{}", run.err);
-    assert!(
-        run.err.contains("no write access") && run.err.contains("step summary"),
-        "{}",
-        run.err
-    );
-    assert_eq!(run.summary.matches("### ").count(), 1, "{}", run.summary);
-}
-
-#[test]
-fn a_pull_request_that_cannot_be_read() {
-    let server = server(vec![(200, "", json!([])), (201, "", json!({}))]);
-    let run = pull_request(&server, true, true);
-    assert_eq!(run.code, 3, "{}", run.err);
-    let seen = server.seen();
-    let body = seen[1].body.as_ref().unwrap()["body"].as_str().unwrap();
-    assert!(
-        body.contains("could not be checked") && body.contains("edge.rules is no config"),
-        "{body}"
-    );
 }
