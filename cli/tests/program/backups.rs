@@ -20,9 +20,9 @@ fn only_changed_devices_are_judged_on_demand() {
     }
     // One is edited, one is gone, one is new.
     let opened = "access-list IN extended permit tcp any host 10.3.0.9 eq 3389\n";
-    write(here, "after/site/fw3", &edge("fw3", "3", opened));
+    write(here, "after/site/fw3", edge("fw3", "3", opened));
     std::fs::remove_file(here.join("after/site/fw9")).unwrap();
-    write(here, "after/site/fw10", &edge("fw10", "10", ""));
+    write(here, "after/site/fw10", edge("fw10", "10", ""));
     write(
         here,
         "flows.yaml",
@@ -77,7 +77,7 @@ fn linked_devices_are_judged_together() {
             write(
                 here,
                 &format!("{side}/fw{n}"),
-                &edge(&format!("fw{n}"), &n.to_string(), ""),
+                edge(&format!("fw{n}"), &n.to_string(), ""),
             );
         }
         write(
@@ -89,7 +89,7 @@ fn linked_devices_are_judged_together() {
     write(
         here,
         "after/fw3",
-        &edge("fw3", "3", "access-list IN extended deny ip any any\n"),
+        edge("fw3", "3", "access-list IN extended deny ip any any\n"),
     );
     write(here, "flows.yaml", ELSEWHERE);
     let said = run(
@@ -118,7 +118,7 @@ fn nothing_changed_is_fine() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     for side in ["before", "after"] {
-        write(here, &format!("{side}/fw1"), &edge("fw1", "1", ""));
+        write(here, &format!("{side}/fw1"), edge("fw1", "1", ""));
     }
     write(here, "flows.yaml", ELSEWHERE);
     let all = [
@@ -184,7 +184,7 @@ fn headers_of_backup_programs_are_without_effect() {
         let here = folder.path();
         let (_, text) = fixture(vendor);
         write(here, "plain/site/fw1", &text);
-        write(here, "rancid/site/configs/fw1", &format!("{header}{text}"));
+        write(here, "rancid/site/configs/fw1", format!("{header}{text}"));
         write(here, "rancid/site/router.db", "fw1;x;up\n");
         write(here, "rancid/site/routers.up", "fw1;x\n");
         let diff = run(here, &["diff", "plain", "rancid", "--format", "json"]);
@@ -205,10 +205,10 @@ fn headers_of_backup_programs_are_without_effect() {
 fn devices_of_one_folder_are_called_after_their_files() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    write(here, "net/site/b", &rules(RULE));
-    write(here, "more/site/a", &rules(RULE));
-    write(here, "more/site/b", &rules(RULE));
-    write(here, "one/configs/b", &rules(RULE));
+    write(here, "net/site/b", rules(RULE));
+    write(here, "more/site/a", rules(RULE));
+    write(here, "more/site/b", rules(RULE));
+    write(here, "one/configs/b", rules(RULE));
     for (input, expected) in [("more", "a b"), ("one", "b"), ("net", "site")] {
         let report = run(here, &["diff", input, input, "--format", "json"]).json();
         let mut names: Vec<&str> = report["inputs"]

@@ -14,7 +14,7 @@ fn every_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     write(here, "flows.yaml", FLOWS);
-    write(here, "before", &rules(RULE));
+    write(here, "before", rules(RULE));
     for (code, after) in [
         (0, rules(RULE)),
         (3, "no configuration\n".to_owned()),
