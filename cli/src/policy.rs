@@ -189,13 +189,17 @@ fn told(
     }
 }
 
-/// The merge base of the request that this runs for.
+/// The commit that the request is to go into, of the one that this runs for.
 fn requested() -> Result<Option<String>, Failure> {
-    let get = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
-    let found = if let Some(base) = get("CI_MERGE_REQUEST_DIFF_BASE_SHA") {
+    let found = if let Some(base) = variable("CI_MERGE_REQUEST_TARGET_BRANCH_SHA")
+        // A pipeline of merged results, else one of the branch.
+        .or_else(|| variable("CI_MERGE_REQUEST_DIFF_BASE_SHA"))
+    {
         git::commit(&base)
-    } else if let Some(base) = get("GITHUB_BASE_REF") {
+    } else if let Some(base) = variable("GITHUB_BASE_REF") {
         git::merge_base(&format!("origin/{base}"))
+    } else if let Some(base) = queued() {
+        git::commit(&base)
     } else {
         return Ok(None);
     };
@@ -205,4 +209,19 @@ fn requested() -> Result<Option<String>, Failure> {
             failure.render()
         ))
     })
+}
+
+/// The base of what waits in GitHub's merge queue.
+fn queued() -> Option<String> {
+    if variable("GITHUB_EVENT_NAME")? != "merge_group" {
+        return None;
+    }
+    let text = std::fs::read_to_string(variable("GITHUB_EVENT_PATH")?).ok()?;
+    let event: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let base = event.pointer("/merge_group/base_sha")?.as_str()?;
+    Some(base.to_owned())
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|v| !v.is_empty())
 }
