@@ -101,9 +101,8 @@ fn story(flow: &FlowReport) -> String {
     for cause in &flow.caused_by {
         let _ = writeln!(
             out,
-            "cause: {}:{} {}: {}",
-            cause.file,
-            cause.line,
+            "cause: {} {}: {}",
+            words::place(Some(&cause.file), Some(cause.line)),
             words::edit(cause.edit),
             cause.text.trim()
         );

@@ -249,3 +249,42 @@ fn an_edited_topology_is_a_finding() {
         "{said}"
     );
 }
+
+#[test]
+fn the_base_of_every_kind_of_pipeline() {
+    let folder = repository(&[("flows.yaml", ELSEWHERE)]);
+    let here = folder.path();
+    let base = git(here, &["rev-parse", "main"]);
+    write(
+        here,
+        "event.json",
+        format!("{{\"merge_group\": {{\"base_sha\": \"{base}\"}}}}"),
+    );
+    let event = here.join("event.json");
+    let event = event.to_str().unwrap();
+    for environment in [
+        &[
+            ("GITHUB_EVENT_NAME", "merge_group"),
+            ("GITHUB_EVENT_PATH", event),
+        ][..],
+        &[("CI_MERGE_REQUEST_DIFF_BASE_SHA", base.as_str())],
+        // The target of merged results counts, not where the branch left it.
+        &[
+            ("CI_MERGE_REQUEST_TARGET_BRANCH_SHA", base.as_str()),
+            (
+                "CI_MERGE_REQUEST_DIFF_BASE_SHA",
+                "0000000000000000000000000000000000000000",
+            ),
+        ],
+        &[
+            ("GITHUB_BASE_REF", "main"),
+            ("GITHUB_EVENT_NAME", "pull_request"),
+        ],
+    ] {
+        let judged = run_with(here, environment, &check(&[]));
+        assert_eq!(judged.code, 14, "{environment:?}: {}", judged.err);
+    }
+    let pushed = [("GITHUB_EVENT_NAME", "push"), ("GITHUB_EVENT_PATH", event)];
+    let judged = run_with(here, &pushed, &check(&[]));
+    assert_eq!(judged.code, 0, "{}", judged.err);
+}

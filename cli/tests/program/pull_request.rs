@@ -7,7 +7,7 @@ use serde_json::json;
 use std::process::Command;
 
 /// A pull request in a repository, as action.yml runs it.
-fn pull_request(server: &Server, break_it: bool, token: bool) -> Run {
+fn pull_request(server: &Server, break_it: bool, token: bool, more: &[(&str, &str)]) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     git(here, &["init", "-q"]);
@@ -24,6 +24,9 @@ fn pull_request(server: &Server, break_it: bool, token: bool) -> Run {
         std::fs::copy(here.join("after.rules"), &edge).unwrap();
     }
     git(here, &["commit", "-qam", "change"]);
+    git(here, &["update-ref", "refs/remotes/origin/same", "HEAD"]);
+    git(here, &["branch", "-q", "-M", "change"]);
+    git(here, &["branch", "-q", "main", "HEAD~1"]);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../ci/github.sh");
     let mut run = Command::new("bash");
     run.current_dir(here).arg(script);
@@ -39,6 +42,7 @@ fn pull_request(server: &Server, break_it: bool, token: bool) -> Run {
         .env("GITHUB_SHA", "0123456789abcdef")
         .env("GITHUB_API_URL", &server.url)
         .env("GITHUB_OUTPUT", here.join("output"));
+    run.envs(more.iter().copied());
     if token {
         run.env("GITHUB_TOKEN", TOKEN);
     }
@@ -48,7 +52,7 @@ fn pull_request(server: &Server, break_it: bool, token: bool) -> Run {
         outputs.contains(&format!("exit-code={}\n", done.code)),
         "{outputs}"
     );
-    if !break_it {
+    if !break_it && more.is_empty() {
         for name in ["impact.json", "impact.html", "impact.sarif", "impact.xml"] {
             assert!(here.join("reports").join(name).is_file(), "{name}");
         }
@@ -59,7 +63,7 @@ fn pull_request(server: &Server, break_it: bool, token: bool) -> Run {
 #[test]
 fn a_pull_request_from_the_check_to_the_comment() {
     let server = server(vec![(200, "", json!([])), (201, "", json!({}))]);
-    let run = pull_request(&server, false, true);
+    let run = pull_request(&server, false, true, &[]);
     assert_eq!(run.code, 14, "{}", run.err);
     assert!(
         run.out.starts_with("::error file=network/edge.rules,"),
@@ -81,7 +85,7 @@ fn a_pull_request_from_the_check_to_the_comment() {
 #[test]
 fn a_pull_request_from_a_fork() {
     let server = server(vec![]);
-    let run = pull_request(&server, false, false);
+    let run = pull_request(&server, false, false, &[]);
     assert_eq!(run.code, 14, "{}", run.err);
     assert!(
         run.err.contains("no write access") && run.err.contains("step summary"),
@@ -94,7 +98,7 @@ fn a_pull_request_from_a_fork() {
 #[test]
 fn a_pull_request_that_cannot_be_read() {
     let server = server(vec![(200, "", json!([])), (201, "", json!({}))]);
-    let run = pull_request(&server, true, true);
+    let run = pull_request(&server, true, true, &[]);
     assert_eq!(run.code, 3, "{}", run.err);
     let seen = server.seen();
     let body = seen[1].body.as_ref().unwrap()["body"].as_str().unwrap();
@@ -102,4 +106,45 @@ fn a_pull_request_that_cannot_be_read() {
         body.contains("could not be checked") && body.contains("edge.rules is no config"),
         "{body}"
     );
+}
+
+/// Where the base cannot be told there is no verdict, and that is said where a
+/// green comment may stand from an earlier run.
+#[test]
+fn a_pull_request_without_its_base() {
+    for (more, said) in [
+        (
+            ("GITHUB_BASE_REF", "nope"),
+            "the base of this pull request is not here",
+        ),
+        // What pull_request_target checks out is the base.
+        (("GITHUB_BASE_REF", "same"), "this checkout is the base"),
+    ] {
+        let server = server(vec![(200, "", json!([])), (201, "", json!({}))]);
+        let run = pull_request(&server, false, true, &[more]);
+        assert_eq!(run.code, 1, "{}", run.err);
+        assert!(
+            run.out.starts_with("::error title=fwimpact::"),
+            "{}",
+            run.out
+        );
+        assert!(run.summary.contains(said), "{}", run.summary);
+        let seen = server.seen();
+        let body = seen[1].body.as_ref().unwrap()["body"].as_str().unwrap();
+        assert!(
+            body.contains("could not be checked") && body.contains(said),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn a_push_is_compared_with_what_was_before() {
+    for before in ["main", "0000000000000000000000000000000000000000", ""] {
+        let server = server(vec![]);
+        let more = [("GITHUB_BASE_REF", ""), ("EVENT_BASE", before)];
+        let run = pull_request(&server, false, true, &more);
+        assert_eq!(run.code, 14, "{before}: {}", run.err);
+        assert!(server.calls().is_empty());
+    }
 }

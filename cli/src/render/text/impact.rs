@@ -245,7 +245,11 @@ fn title_alone(paper: &mut Paper, flow: &FlowReport) {
         words.to_owned()
     };
     let at = flow.caused_by.first().map_or_else(String::new, |c| {
-        format!("{}:{} {}", c.file, c.line, parts::edit(c.edit))
+        format!(
+            "{} {}",
+            place(Some(&c.file), Some(c.line)),
+            parts::edit(c.edit)
+        )
     });
     let head = paint(style(tone), mark);
     let mut used = 2 + width(&flow.id);
@@ -277,14 +281,22 @@ fn causes(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
     if let Some(first) = flow.caused_by.first()
         && let Some(before) = told.iter().find(|t| t.caused_by == flow.caused_by)
     {
-        let text = format!("{}:{} {}", first.file, first.line, parts::edit(first.edit));
+        let text = format!(
+            "{} {}",
+            place(Some(&first.file), Some(first.line)),
+            parts::edit(first.edit)
+        );
         let also = format!("as for {}", before.id);
         paper.labelled_parts("cause", BOLD, &[&text, &also]);
         return;
     }
     for (n, cause) in flow.caused_by.iter().take(CAUSES).enumerate() {
         let label = if n == 0 { "cause" } else { "and" };
-        let text = format!("{}:{} {}", cause.file, cause.line, parts::edit(cause.edit));
+        let text = format!(
+            "{} {}",
+            place(Some(&cause.file), Some(cause.line)),
+            parts::edit(cause.edit)
+        );
         paper.labelled(label, BOLD, &text);
         // Lines of one object say only once which one it is.
         let known = n > 0
