@@ -389,6 +389,7 @@ impl<'c, 'a> Causes<'c, 'a> {
             line: edit.line,
             text: edit.text.clone(),
             context: context(side.snapshot, edit),
+            moved: None,
         })
     }
 }

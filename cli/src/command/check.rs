@@ -73,6 +73,7 @@ pub fn run(mut arguments: Check, voice: Voice, color: ColorChoice) -> Result<u8,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let mut report = fw_impact::compare(&before.snapshot, &after.snapshot, &file.flows, &options);
+    edits.mark_moves(&mut report.flows);
     drop(progress);
     voice.step("judging");
     report

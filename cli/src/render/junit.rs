@@ -103,7 +103,7 @@ fn story(flow: &FlowReport) -> String {
             out,
             "cause: {} {}: {}",
             words::place(Some(&cause.file), Some(cause.line)),
-            words::edit(cause.edit),
+            words::edited(cause),
             cause.text.trim()
         );
     }

@@ -143,6 +143,7 @@ pub fn cause(line: u32, text: &str, context: &str) -> Cause {
         line,
         text: text.into(),
         context: Some(context.into()),
+        moved: None,
     }
 }
 

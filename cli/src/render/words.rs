@@ -2,8 +2,8 @@
 
 use fw_impact::ImpactReport;
 use fw_impact::report::{
-    Certainty, Change, Decision, EditKind, FlowReport, Impact, InputFile, Reason, ReasonKind,
-    Region, Verdict, WitnessPacket,
+    Cause, Certainty, Change, Decision, EditKind, FlowReport, Impact, InputFile, Reason,
+    ReasonKind, Region, Side, Verdict, WitnessPacket,
 };
 
 /// `1 flow`, `2 flows`.
@@ -154,8 +154,21 @@ pub fn port_of(flow: &FlowReport) -> String {
 
 /// `edge (cisco-asa), core (juniper-srx)`
 pub fn devices(inputs: &[InputFile]) -> String {
+    // One device on each side is the same one, and is called as it was: the
+    // name may be that of the file.
+    let of = |side: Side| inputs.iter().filter(move |i| i.role == side);
+    let single = |side: Side| {
+        let first = of(side).next()?;
+        of(side).all(|i| i.device == first.device).then_some(first)
+    };
+    let shown = match (single(Side::Before), single(Side::After)) {
+        (Some(before), Some(after)) if before.vendor == after.vendor => {
+            return format!("{} ({})", before.device, before.vendor);
+        }
+        _ => inputs,
+    };
     let mut out: Vec<String> = Vec::new();
-    for input in inputs {
+    for input in shown {
         let text = format!("{} ({})", input.device, input.vendor);
         if !out.contains(&text) {
             out.push(text);
@@ -169,6 +182,15 @@ pub const fn edit(kind: EditKind) -> &'static str {
     match kind {
         EditKind::Removed => "removed",
         EditKind::Added => "added",
+    }
+}
+
+/// What happened to a line: `removed`, `added`, `moved to line 60`.
+pub fn edited(cause: &Cause) -> String {
+    match (cause.moved, cause.edit) {
+        (None, kind) => edit(kind).to_owned(),
+        (Some(line), EditKind::Removed) => format!("moved to line {line}"),
+        (Some(line), EditKind::Added) => format!("moved from line {line}"),
     }
 }
 

@@ -204,3 +204,36 @@ fn an_assumption_that_covers_nothing_is_told() {
         );
     }
 }
+
+#[test]
+fn a_line_that_only_moved_is_told_as_such() {
+    let deny = "-A FORWARD -d 192.0.2.1/32 -j DROP\n";
+    let folder = folder(&[
+        ("before", rules(&format!("{RULE}{deny}"))),
+        ("after", rules(&format!("{deny}{RULE}"))),
+        ("flows.yaml", crate::run::FLOWS.to_owned()),
+    ]);
+    let mut arguments = vec!["check", "--before", "before", "--after", "after"];
+    arguments.extend(["--flows", "flows.yaml"]);
+    let json = run(
+        folder.path(),
+        &[&arguments[..], &["--format", "json"]].concat(),
+    );
+    assert_eq!(json.code, 14, "{}", json.err);
+    let report = json.json();
+    let cause = &report["flows"][0]["caused_by"][0];
+    // The two rules are lines 6 and 7.
+    let (line, moved) = (
+        cause["line"].as_u64().unwrap(),
+        cause["moved"].as_u64().unwrap(),
+    );
+    assert_eq!(line + moved, 13, "{cause}");
+    let text = run(folder.path(), &arguments);
+    let to = format!(":{line} moved to line {moved}\n");
+    let from = format!(":{line} moved from line {moved}\n");
+    assert!(
+        text.out.contains(&to) || text.out.contains(&from),
+        "{}",
+        text.out
+    );
+}

@@ -250,7 +250,7 @@ fn row(rank: usize, flow: &FlowReport, detailed: bool) -> Row {
             format!(
                 "{} {}",
                 place(Some(&c.file), Some(c.line)),
-                words::edit(c.edit)
+                words::edited(c)
             )
         })
         .or_else(|| {

@@ -141,7 +141,7 @@ fn cause(page: Page<'_>, flow: &FlowReport) -> String {
         return format!(
             "{} {}{more}",
             line(page, Some(&first.file), Some(first.line)),
-            words::edit(first.edit)
+            words::edited(first)
         );
     }
     if let Some(first) = flow.changes.first() {

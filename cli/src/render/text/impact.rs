@@ -7,7 +7,7 @@ use super::layout::{BOLD, DIM, GREEN, Paper, RED, YELLOW, fit, pad, paint, width
 use super::parts;
 use anstyle::Style;
 use fw_impact::ImpactReport;
-use fw_impact::report::{FlowReport, FlowVerdict, Impact, Verdict};
+use fw_impact::report::{Cause, FlowReport, FlowVerdict, Impact, Verdict};
 
 /// Flows that are told in full, the worst ones.
 const FLOWS: usize = 50;
@@ -154,10 +154,7 @@ fn flow(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
             paper.labelled("why", YELLOW, &format!("as for {}", before.id));
         }
         _ => {
-            for reason in flow.reasons.iter().take(3) {
-                parts::reason(paper, reason);
-            }
-            parts::more(paper, flow.reasons.len(), 3, "reason");
+            parts::reasons(paper, &flow.reasons, 3);
         }
     }
     // Where all of a flow is lost or gained, an example says as much.
@@ -248,7 +245,7 @@ fn title_alone(paper: &mut Paper, flow: &FlowReport) {
         format!(
             "{} {}",
             place(Some(&c.file), Some(c.line)),
-            parts::edit(c.edit)
+            words::edited(c)
         )
     });
     let head = paint(style(tone), mark);
@@ -264,8 +261,10 @@ fn title_alone(paper: &mut Paper, flow: &FlowReport) {
     paper.line(&line);
 }
 
-/// Edits that are shown with their line.
+/// Edits that are shown.
 const CAUSES: usize = 3;
+/// Lines of an edit that are shown.
+const RUN: usize = 3;
 
 fn causes(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
     // What a changed setting is has its line beside it already.
@@ -284,36 +283,51 @@ fn causes(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
         let text = format!(
             "{} {}",
             place(Some(&first.file), Some(first.line)),
-            parts::edit(first.edit)
+            words::edited(first)
         );
         let also = format!("as for {}", before.id);
         paper.labelled_parts("cause", BOLD, &[&text, &also]);
         return;
     }
-    for (n, cause) in flow.caused_by.iter().take(CAUSES).enumerate() {
+    let runs: Vec<&[Cause]> = flow.caused_by.chunk_by(continues).collect();
+    let mut shown = 0;
+    let mut context = None;
+    for (n, run) in runs.iter().take(CAUSES).enumerate() {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
+            continue;
+        };
         let label = if n == 0 { "cause" } else { "and" };
-        let text = format!(
-            "{} {}",
-            place(Some(&cause.file), Some(cause.line)),
-            parts::edit(cause.edit)
-        );
-        paper.labelled(label, BOLD, &text);
-        // Lines of one object say only once which one it is.
-        let known = n > 0
-            && flow
-                .caused_by
-                .get(n - 1)
-                .is_some_and(|c| c.context == cause.context);
-        let note = cause.context.as_ref().filter(|_| !known).map(|c| {
-            if c.starts_with("in ") {
-                c.clone()
-            } else {
-                format!("in {c}")
-            }
-        });
-        paper.source_line(cause.line, &cause.text, None, note.as_deref());
+        let mut at = place(Some(&first.file), Some(first.line));
+        if last.line > first.line {
+            at.push_str(&format!("-{}", last.line));
+        }
+        paper.labelled(label, BOLD, &format!("{at} {}", words::edited(first)));
+        let lines = run.get(..RUN).unwrap_or(run);
+        for cause in lines {
+            // Lines of one object say only once which one it is.
+            let known = context == Some(&cause.context);
+            context = Some(&cause.context);
+            let note = cause.context.as_ref().filter(|_| !known).map(|c| {
+                if c.starts_with("in ") {
+                    c.clone()
+                } else {
+                    format!("in {c}")
+                }
+            });
+            paper.source_line(cause.line, &cause.text, None, note.as_deref());
+        }
+        parts::more(paper, run.len(), lines.len(), "line");
+        shown += run.len();
     }
-    parts::more(paper, flow.caused_by.len(), CAUSES, "edited line");
+    parts::more(paper, flow.caused_by.len(), shown, "edited line");
+}
+
+/// True if an edited line goes on with what the one before it began.
+fn continues(a: &Cause, b: &Cause) -> bool {
+    a.file == b.file
+        && a.side == b.side
+        && b.line == a.line + 1
+        && a.moved.map(|to| to + 1) == b.moved
 }
 
 fn examples(paper: &mut Paper, flow: &FlowReport) {

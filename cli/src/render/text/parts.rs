@@ -2,7 +2,7 @@
 
 use super::super::Page;
 use super::super::words;
-pub use super::super::words::{devices, edit, region};
+pub use super::super::words::{devices, region};
 use super::layout::{BOLD, DIM, Paper, RED, YELLOW, count, paint, place, width};
 use anstyle::Style;
 use fw_impact::ImpactReport;
@@ -79,20 +79,27 @@ fn rule(paper: &mut Paper, label: &str, d: &Decision) {
     }
 }
 
-/// Why something cannot be decided, with the words that are meant.
-pub fn reason(paper: &mut Paper, reason: &Reason) {
-    let at = place(reason.file.as_deref(), reason.line);
-    let text = words::reason(reason);
-    let text = if at.is_empty() {
-        text
-    } else {
-        format!("{at}: {text}")
-    };
-    paper.labelled("why", YELLOW, &text);
-    if let (Some(line), Some(text)) = (reason.line, &reason.line_text) {
-        let marked = reason.start.zip(reason.end);
-        paper.source_line(line, text, marked, None);
+/// Why something cannot be decided, each with its line; a line that is not
+/// understood at several places is shown once.
+pub fn reasons(paper: &mut Paper, list: &[Reason], shown: usize) {
+    let mut before: Option<&Reason> = None;
+    for reason in list.iter().take(shown) {
+        let at = place(reason.file.as_deref(), reason.line);
+        let text = words::reason(reason);
+        let text = if at.is_empty() {
+            text
+        } else {
+            format!("{at}: {text}")
+        };
+        paper.labelled("why", YELLOW, &text);
+        let known = before.is_some_and(|b| (&b.file, b.line) == (&reason.file, reason.line));
+        if let (Some(line), Some(text), false) = (reason.line, &reason.line_text, known) {
+            let marked = reason.start.zip(reason.end);
+            paper.source_line(line, text, marked, None);
+        }
+        before = Some(reason);
     }
+    more(paper, list.len(), shown, "reason");
 }
 
 /// Openings of one kind: the same rules decide on both sides, for the same
@@ -178,9 +185,8 @@ pub fn exposure(
         let Some(first) = kind.first() else {
             continue;
         };
-        for r in first.reasons.iter().take(1) {
-            reason(paper, r);
-        }
+        // All of them say the same of an opening.
+        reasons(paper, first.reasons.get(..1).unwrap_or_default(), 1);
         let possible = first.certainty == Certainty::Possible;
         decisions(paper, &first.decided_by, possible);
     }

@@ -55,9 +55,7 @@ fn one(paper: &mut Paper, path: &TracePath) {
         paper.line(&format!("  {text}"));
     }
     parts::more(paper, path.regions.len(), 4, "region");
-    for reason in &path.reasons {
-        parts::reason(paper, reason);
-    }
+    parts::reasons(paper, &path.reasons, path.reasons.len());
     for (n, step) in path.steps.iter().enumerate() {
         let mut text = step.text.clone();
         if let (Some(filter), Some(rule)) = (&step.filter, &step.rule)
