@@ -15,7 +15,8 @@ Exit codes (the highest that applies):
    1  the tool failed (input or output)
    2  wrong usage
    3  an input is no known configuration, or a flows file is invalid
-  10  a declared flow is treated differently, but still passes
+  10  a declared flow is treated differently, but still passes; or undeclared
+      traffic is translated to another host
   11  traffic outside the declared flows is opened
   12  something that is not understood touches a declared flow
   13  a declared flow is partly blocked

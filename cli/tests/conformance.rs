@@ -118,6 +118,35 @@ fn region(value: &Value) -> String {
     format!("{} {} {what}", text(value, "src"), text(value, "dst"))
 }
 
+/// `0.0.0.0/0!10.0.0.0/8 -> 10.0.2.0/24 any!tcp/443`, then how many regions
+/// are excepted, or `?` if the bounds are not exact.
+fn group(value: &Value) -> String {
+    let bound = |key: &str| {
+        let words = |key: &str, bound: &Value| -> Vec<String> {
+            list(bound, key)
+                .map(|v| v.as_str().unwrap().to_owned())
+                .collect()
+        };
+        let mut out = words("of", &value[key]).join(",");
+        for one in words("except", &value[key]) {
+            out.push('!');
+            out.push_str(&one);
+        }
+        out
+    };
+    let less = match list(value, "without").count() {
+        _ if value["exact"] == false => " ?".to_owned(),
+        0 => String::new(),
+        n => format!(" less {n}"),
+    };
+    format!(
+        "{} -> {} {}{less}",
+        bound("src"),
+        bound("dst"),
+        bound("service")
+    )
+}
+
 struct Case<'a> {
     differences: &'a mut Vec<String>,
 }
@@ -243,6 +272,19 @@ impl Case<'_> {
             strings(expect.get("regions")),
             all.iter().map(|e| region(e)).collect(),
         );
+        self.same_list(
+            "exposure groups",
+            strings(expect.get("groups")),
+            list(report, "exposure_groups").map(group).collect(),
+        );
+        let summed: u64 = list(report, "exposure_groups")
+            .filter_map(|g| g.get("regions").and_then(Value::as_u64))
+            .sum();
+        self.same(
+            "regions of all groups",
+            &all.len().to_string(),
+            &summed.to_string(),
+        );
     }
 }
 
@@ -265,6 +307,7 @@ fn judge(case: &Path, schema: &Value, documented: &str) -> Vec<String> {
             "assumptions",
             "findings",
             "diagnostics",
+            "changes",
         ];
         if !known.contains(&key.as_str()) {
             differences.push(format!("expect.toml: unknown key {key}"));
@@ -315,6 +358,13 @@ fn judge(case: &Path, schema: &Value, documented: &str) -> Vec<String> {
     if let Some(exposure) = expect.get("exposure") {
         checks.exposure(exposure, report);
     }
+    checks.same_list(
+        "changes",
+        strings(expect.get("changes")),
+        list(report, "changes")
+            .map(|c| format!("{} {}", text(c, "kind"), text(c, "severity")))
+            .collect(),
+    );
     for key in ["assumptions", "findings", "diagnostics"] {
         let known: Vec<String> = list(report, key)
             .chain(list(report, "flows").flat_map(|f| list(f, key)))

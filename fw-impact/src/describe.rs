@@ -56,7 +56,9 @@ pub fn regions(family: Family, products: Vec<Product>, usual_ports: &IntervalSet
 }
 
 /// Protocol, ports and ICMP type of each part of a service set.
-fn service_texts(services: &IntervalSet) -> Vec<(String, Option<String>, Option<String>)> {
+pub(crate) fn service_texts(
+    services: &IntervalSet,
+) -> Vec<(String, Option<String>, Option<String>)> {
     if services.count() > fw_model::service::SERVICE_MAX {
         return vec![("any".into(), Some("any".into()), None)];
     }
@@ -105,17 +107,60 @@ fn icmp_text(from: u16, to: u16) -> String {
     }
 }
 
+/// Addresses that read as somebody's, for sets that hold nearly all: from the
+/// ranges for documentation of RFC 5737 and RFC 3849.
+const STRANGERS: [[u128; 2]; 2] = [
+    [0xc633_640a, 0xcb00_710a],
+    [
+        (0x2001_0db8 << 96) | 0x10,
+        (0x2001_0db8 << 96) | 0x1_0000_0010,
+    ],
+];
+
+/// Services that people know, for sets that hold nearly all.
+const KNOWN: [u128; 5] = [
+    (6 << 16) | 443,
+    (6 << 16) | 80,
+    (6 << 16) | 22,
+    (17 << 16) | 53,
+    (1 << 16) | 0x0800,
+];
+
 /// An address of a set that looks like a host: not the first of a larger
-/// range, which may be a network address.
-fn host(set: &IntervalSet) -> Option<u128> {
+/// range, which may be a network address. `at` tells sources from destinations.
+fn host(set: &IntervalSet, at: usize) -> Option<u128> {
     let &(low, high) = set.ranges().first()?;
+    let [v4, v6] = STRANGERS;
+    let v6_too = set.last()? > u128::from(u32::MAX);
+    let stranger = if v6_too { v6 } else { v4 }.get(at).copied();
+    // A set that begins in the first /8 is no network that somebody declared.
+    let wide = high - low > 0x00ff_ffff && low < 0x0100_0000;
+    if wide && let Some(one) = stranger.filter(|one| set.contains(*one)) {
+        return Some(one);
+    }
     Some(if high - low > 2 { low + 1 } else { low })
+}
+
+/// A service of a set that people know, else one of TCP, else one of UDP.
+fn usual_service(set: &IntervalSet) -> Option<u128> {
+    let known = KNOWN.iter().copied().find(|&one| set.contains(one));
+    let of = |protocol: u128| {
+        set.intersect(&IntervalSet::range(
+            protocol << 16,
+            (protocol << 16) | 0xffff,
+        ))
+        .first()
+    };
+    known
+        .or_else(|| of(6))
+        .or_else(|| of(17))
+        .or_else(|| set.first())
 }
 
 /// A packet of a product that people would expect.
 #[must_use]
 pub fn typical(family: Family, product: &Product) -> Option<Packet> {
-    let service = product.get(Dim::Service).first()?;
+    let service = usual_service(product.get(Dim::Service))?;
     let ports = product.get(Dim::SourcePort);
     let port = if ports.contains(WITNESS_PORT) {
         WITNESS_PORT
@@ -125,8 +170,8 @@ pub fn typical(family: Family, product: &Product) -> Option<Packet> {
     packet(
         family,
         [
-            host(product.get(Dim::Source))?,
-            host(product.get(Dim::Destination))?,
+            host(product.get(Dim::Source), 0)?,
+            host(product.get(Dim::Destination), 1)?,
             service,
             port,
         ],
@@ -138,9 +183,9 @@ pub fn typical(family: Family, product: &Product) -> Option<Packet> {
 #[must_use]
 pub fn nearest(product: &Product, other: [u128; 4]) -> Option<([u128; 4], usize)> {
     let usual = [
-        host(product.get(Dim::Source))?,
-        host(product.get(Dim::Destination))?,
-        product.get(Dim::Service).first()?,
+        host(product.get(Dim::Source), 0)?,
+        host(product.get(Dim::Destination), 1)?,
+        usual_service(product.get(Dim::Service))?,
         product.get(Dim::SourcePort).first()?,
     ];
     let mut point = usual;
@@ -263,10 +308,19 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
         }
         Disposition::Permitted | Disposition::Local => {}
     }
-    for visit in &outcome.visits {
-        if visit.kind == StageKind::Policy
-            && !visit.reply
-            && decider(side, visit).is_some_and(|(rule, _)| rule.span.is_some())
+    let policies = outcome
+        .visits
+        .iter()
+        .filter(|v| v.kind == StageKind::Policy && !v.reply)
+        .filter(|v| decider(side, v).is_some_and(|(rule, _)| rule.span.is_some()));
+    // Lists that let everything pass say nothing beside a rule that permits.
+    let ruled: Vec<usize> = policies
+        .clone()
+        .filter(|v| !by_default(side, v))
+        .map(|v| v.device)
+        .collect();
+    for visit in policies {
+        if (!by_default(side, visit) || !ruled.contains(&visit.device))
             && let Some(decision) = decision(side, visit)
             && !out.contains(&decision)
         {
@@ -292,6 +346,16 @@ pub fn decider<'a>(side: &Side<'a>, visit: &Visit) -> Option<(&'a fw_model::Rule
     let device: &'a fw_model::Device = side.devices.get(visit.device)?.device;
     let last: RuleRef = *visit.rules.last()?;
     Some((last.get(device)?, &device.filter(last.filter)?.name))
+}
+
+/// True if no rule of the list matched, and its default decides.
+fn by_default(side: &Side<'_>, visit: &Visit) -> bool {
+    let device = side.devices.get(visit.device).map(|d| d.device);
+    let filter = |r: &RuleRef| device.and_then(|d| d.filter(r.filter));
+    visit
+        .rules
+        .last()
+        .is_some_and(|r| filter(r).is_some_and(|f| r.rule as usize >= f.rules.len()))
 }
 
 fn decision(side: &Side<'_>, visit: &Visit) -> Option<Decision> {

@@ -2,6 +2,7 @@
 
 use crate::assess::{Strictness, assess};
 use crate::cause::Causes;
+use crate::change::tidy;
 use crate::describe::{assumption, place};
 use crate::exposure::{Declared, differences};
 use crate::graph::Side;
@@ -9,9 +10,9 @@ use crate::options::Options;
 use crate::packet_set::{ConditionTable, Product};
 use crate::pairing::{paired, renamed, with_old_names};
 use crate::report::{
-    AssumptionReport, Certainty, Change, ChangeSeverity, CoverageReport, DIFF_SCHEMA,
-    DiagnosticReport, DiffReport, FileCoverage, Finding, FlowReport, IMPACT_SCHEMA, Impact,
-    ImpactReport, LineCoverage, OpaqueLine, Side as SideName, Summary, Tool, Verdict,
+    AssumptionReport, Change, ChangeSeverity, CoverageReport, DIFF_SCHEMA, DiagnosticReport,
+    DiffReport, FileCoverage, Finding, FlowReport, IMPACT_SCHEMA, Impact, ImpactReport,
+    LineCoverage, OpaqueLine, Side as SideName, Summary, Tool, Verdict,
 };
 use crate::verdict::{Comparison, from_any_port, products};
 use fw_model::evaluate::Journey;
@@ -67,9 +68,12 @@ pub fn compare(
         product: from_any_port(&product),
         journey: None,
     }));
-    let mut found = differences(&comparison, &declared);
-    let mut exposure = std::mem::take(&mut found.opened);
-    exposure.append(&mut found.undecided);
+    let found = differences(&comparison, &declared);
+    let mut changes = found.translated;
+    changes.retain(|c| c.kind == "destination-nat");
+    tidy(&mut changes);
+    let (exposure, exposure_groups) = found.opened.then(found.undecided).finish();
+    let (closed, closed_groups) = found.closed.finish();
     let mut findings = findings(before, after, flows, &reports, options);
     // Single devices are often named after their files.
     if before.devices.len().max(after.devices.len()) > 1 {
@@ -90,6 +94,9 @@ pub fn compare(
         .map(|r| r.exit_code)
         .max()
         .unwrap_or_default();
+    if changes.iter().any(|c| c.severity >= options.fail_on) {
+        exit = exit.max(Verdict::Changed.exit_code());
+    }
     if !exposure.is_empty() {
         exit = exit.max(Verdict::Exposure.exit_code());
     }
@@ -104,7 +111,10 @@ pub fn compare(
         summary: summary(&reports),
         flows: reports,
         exposure,
-        closed: found.closed,
+        exposure_groups,
+        closed,
+        closed_groups,
+        changes,
         findings,
         coverage: coverage(before, after),
         assumptions: device_assumptions(before, after, &found.without_ipv6),
@@ -124,15 +134,9 @@ pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffR
     let found = differences(&comparison, &[]);
     let mut changes = settings(before, after);
     let mut translated = found.translated;
-    translated.sort_by(|a, b| (b.severity, a).cmp(&(a.severity, b)));
-    translated.dedup();
+    tidy(&mut translated);
     changes.extend(translated);
-    let exit_code = if found
-        .undecided
-        .iter()
-        .chain(&found.perhaps_closed)
-        .any(|e| e.certainty == Certainty::Possible)
-    {
+    let exit_code = if found.undecided.has_possible() || found.perhaps_closed.has_possible() {
         12
     } else if !found.opened.is_empty() {
         11
@@ -141,18 +145,20 @@ pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffR
     } else {
         0
     };
+    let (opened, opened_groups) = found.opened.finish();
+    let (closed, closed_groups) = found.closed.finish();
+    let (undecided, undecided_groups) = found.undecided.then(found.perhaps_closed).finish();
     DiffReport {
         schema: DIFF_SCHEMA.into(),
         tool: tool(options),
         inputs: options.inputs.clone(),
         exit_code,
-        opened: found.opened,
-        closed: found.closed,
-        undecided: found
-            .undecided
-            .into_iter()
-            .chain(found.perhaps_closed)
-            .collect(),
+        opened,
+        opened_groups,
+        closed,
+        closed_groups,
+        undecided,
+        undecided_groups,
         changes,
         coverage: coverage(before, after),
         assumptions: device_assumptions(before, after, &found.without_ipv6),

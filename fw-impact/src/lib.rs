@@ -13,6 +13,7 @@ pub mod exposure;
 pub mod graph;
 pub mod impact;
 pub mod locality;
+mod moved;
 pub mod options;
 pub mod packet_set;
 pub mod pairing;

@@ -6,11 +6,11 @@
 //! followed on both sides: cost follows the change, not the policy.
 
 use crate::align::{Gap, gaps};
-use crate::exposure::{moved_addresses, same_pipeline};
 use crate::graph::piece::{Passage, field};
 use crate::graph::route_table::Exit;
 use crate::graph::side::DeviceSide;
 use crate::graph::{Disposition, Outcome, Side};
+use crate::moved::{moved_addresses, same_pipeline};
 use crate::packet_set::Product;
 use crate::packet_set::product::Dim;
 use crate::seed::{Seed, seeds};

@@ -32,8 +32,16 @@ pub struct ImpactReport {
     pub flows: Vec<FlowReport>,
     /// Traffic outside the declared flows that is newly opened.
     pub exposure: Vec<Exposure>,
+    /// `exposure`, summed up: one entry for each pair of deciding rules.
+    pub exposure_groups: Vec<TrafficGroup>,
     /// Traffic outside the declared flows that is newly denied.
     pub closed: Vec<Exposure>,
+    /// `closed`, summed up.
+    pub closed_groups: Vec<TrafficGroup>,
+    /// Packets outside the declared flows that pass on both sides and reach
+    /// another host than before.
+    #[serde(default)]
+    pub changes: Vec<Change>,
     /// Findings that belong to no single flow (expired approvals, edits of
     /// files that decide what is reported).
     pub findings: Vec<Finding>,
@@ -551,6 +559,60 @@ pub struct Exposure {
     pub reasons: Vec<Reason>,
 }
 
+/// Traffic that the same rules decide, all that a list of [`Exposure`] entries
+/// says of it in one: its bounds, less what lies within them and does not
+/// belong to it.
+///
+/// The entries of a list stand in the order of its groups: the first `regions`
+/// belong to the first group, and so on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TrafficGroup {
+    /// The sources.
+    pub src: Bound,
+    /// The destinations.
+    pub dst: Bound,
+    /// Protocols and ports, as `tcp/80`, `icmp type 8`, `protocol 47` or `any`.
+    pub service: Bound,
+    /// Source ports; absent where any will do.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub src_port: Option<Bound>,
+    /// What lies within the bounds and does not belong to the traffic.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub without: Vec<Region>,
+    /// True if the bounds less `without` are just the traffic; else some
+    /// packets within them are none of it, as the regions tell.
+    pub exact: bool,
+    /// How many entries of the list it sums up.
+    pub regions: usize,
+    /// The device that decides.
+    pub device: String,
+    /// The interfaces by which it enters and leaves, where that matters; some
+    /// of the traffic may take only some of them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub paths: Vec<String>,
+    /// `certain`, or `possible`.
+    pub certainty: Certainty,
+    /// A packet of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub witness: Option<WitnessPacket>,
+    /// The deciding rules of both sides.
+    pub decided_by: DecidedBy,
+    /// Lines that keep it from being certain.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub reasons: Vec<Reason>,
+}
+
+/// The values that a field of some packets takes, in the shorter of two forms:
+/// as they are, or as what they are not.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Bound {
+    /// The values: prefixes, ranges, services.
+    pub of: Vec<String>,
+    /// Values among them that are left out.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub except: Vec<String>,
+}
+
 /// How sure an [`Exposure`] is.
 #[derive(
     Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema,
@@ -700,10 +762,16 @@ pub struct DiffReport {
     pub exit_code: u8,
     /// Traffic that is newly permitted.
     pub opened: Vec<Exposure>,
+    /// `opened`, summed up: one entry for each pair of deciding rules.
+    pub opened_groups: Vec<TrafficGroup>,
     /// Traffic that is newly denied.
     pub closed: Vec<Exposure>,
+    /// `closed`, summed up.
+    pub closed_groups: Vec<TrafficGroup>,
     /// Traffic for which the difference cannot be decided.
     pub undecided: Vec<Exposure>,
+    /// `undecided`, summed up.
+    pub undecided_groups: Vec<TrafficGroup>,
     /// Treatments, translations, routes and settings that differ.
     pub changes: Vec<Change>,
     /// How much of the inputs is understood.

@@ -46,7 +46,7 @@ mod tests {
             assert!(
                 published == text,
                 "docs/schemas/{name} is not what the types give; \
-                 run `cargo run -p fwimpact -- schemas docs/schemas` and look at the difference"
+                 run `cargo run -p fwimpact -- write-json-schemas docs/schemas` and look at the difference"
             );
         }
     }

@@ -2,7 +2,7 @@
 //! SARIF, GitLab's code quality and annotations are made of.
 
 use super::locate::{self, Spot};
-use super::words::{self, change, packets, sign};
+use super::words::{self, change, sign};
 use fw_impact::ImpactReport;
 use fw_impact::report::{Certainty, ChangeSeverity, FlowReport, Impact};
 use sha2::{Digest as _, Sha256};
@@ -54,9 +54,9 @@ pub fn all(report: &ImpactReport) -> Vec<Issue> {
         .filter(|f| f.exit_code != 0)
         .map(of_flow)
         .collect();
-    for e in &report.exposure {
+    for e in &report.exposure_groups {
         let possible = e.certainty == Certainty::Possible;
-        let what = packets(&e.region);
+        let what = words::group_sentence(e);
         out.push(Issue {
             code: "exposure".into(),
             level: Level::Warning,
@@ -73,12 +73,31 @@ pub fn all(report: &ImpactReport) -> Vec<Issue> {
                     "Newly permits"
                 },
                 e.device,
-                e.path
-                    .as_ref()
-                    .map_or_else(String::new, |p| format!(" ({p})")),
+                match words::ways(e) {
+                    none if none.is_empty() => none,
+                    ways => format!(" ({ways})"),
+                },
             ),
-            spots: locate::exposure(e),
+            spots: locate::group(e),
             identity: format!("{}\0{what}", e.device),
+        });
+    }
+    for one in &report.changes {
+        out.push(Issue {
+            code: "translation-changed".into(),
+            level: Level::Warning,
+            title: "undeclared traffic reaches another host".into(),
+            message: sentence(&words::change_alone(one)),
+            spots: one
+                .file
+                .iter()
+                .map(|file| Spot {
+                    path: locate::plain_path(file).to_owned(),
+                    line: one.line.unwrap_or(1),
+                    text: None,
+                })
+                .collect(),
+            identity: words::change_alone(one),
         });
     }
     for finding in &report.findings {

@@ -8,7 +8,7 @@ use super::words::{self, change, packets};
 use super::xml::escape;
 use super::{Format, Page, Report};
 use fw_impact::ImpactReport;
-use fw_impact::report::{Exposure, FlowReport, Impact};
+use fw_impact::report::{FlowReport, Impact, TrafficGroup};
 use std::fmt::Write as _;
 
 /// One test suite.
@@ -66,15 +66,15 @@ fn impact(report: &ImpactReport) -> String {
     cases.push_str(
         "    <testcase name=\"nothing else is opened\" classname=\"fwimpact.exposure\" time=\"0\"",
     );
-    if report.exposure.is_empty() {
+    if report.exposure_groups.is_empty() {
         cases.push_str("/>\n");
     } else {
         failures += 1;
         let _ = writeln!(
             cases,
-            ">\n      <failure message=\"{} opened outside the declared flows\" type=\"exposure\">{}</failure>\n    </testcase>",
-            words::count(report.exposure.len(), "region"),
-            escape(&opened(&report.exposure))
+            ">\n      <failure message=\"{} outside the declared flows\" type=\"exposure\">{}</failure>\n    </testcase>",
+            words::count(report.exposure_groups.len(), "opening"),
+            escape(&opened(&report.exposure_groups))
         );
     }
     // Neither clock nor host: the same inputs give the same bytes.
@@ -138,7 +138,7 @@ fn story(flow: &FlowReport) -> String {
     out
 }
 
-fn opened(list: &[Exposure]) -> String {
+fn opened(list: &[TrafficGroup]) -> String {
     let mut out = String::from("\n");
     for e in list.iter().take(REGIONS) {
         let at = e
@@ -147,7 +147,7 @@ fn opened(list: &[Exposure]) -> String {
             .first()
             .map(|d| words::place(d.file.as_deref(), d.line))
             .unwrap_or_default();
-        let _ = writeln!(out, "{}   {at}", packets(&e.region));
+        let _ = writeln!(out, "{}   {at}", words::group_sentence(e));
     }
     if list.len() > REGIONS {
         let _ = writeln!(out, "and {} more", list.len() - REGIONS);

@@ -1,7 +1,7 @@
 //! Where in the files something is: for formats whose readers open files.
 
 use fw_impact::ImpactReport;
-use fw_impact::report::{Decision, Exposure, FlowReport, Side};
+use fw_impact::report::{Decision, FlowReport, Side, TrafficGroup};
 
 /// A line of a file of the inputs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -88,14 +88,14 @@ pub fn flow(flow: &FlowReport) -> Vec<Spot> {
 }
 
 /// The lines that open or close something.
-pub fn exposure(exposure: &Exposure) -> Vec<Spot> {
-    let mut out: Vec<Spot> = exposure
+pub fn group(group: &TrafficGroup) -> Vec<Spot> {
+    let mut out: Vec<Spot> = group
         .decided_by
         .after
         .iter()
         .filter_map(of_decision)
         .collect();
-    for reason in &exposure.reasons {
+    for reason in &group.reasons {
         if let (Some(file), Some(line)) = (&reason.file, reason.line) {
             out.push(Spot {
                 path: plain_path(file).to_owned(),
@@ -104,7 +104,7 @@ pub fn exposure(exposure: &Exposure) -> Vec<Spot> {
             });
         }
     }
-    out.extend(exposure.decided_by.before.iter().filter_map(of_decision));
+    out.extend(group.decided_by.before.iter().filter_map(of_decision));
     out
 }
 

@@ -80,7 +80,10 @@ pub fn report(flows: Vec<FlowReport>, verdict: Verdict) -> ImpactReport {
         },
         flows,
         exposure: Vec::new(),
+        exposure_groups: Vec::new(),
         closed: Vec::new(),
+        closed_groups: Vec::new(),
+        changes: Vec::new(),
         findings: Vec::new(),
         coverage: CoverageReport {
             before: lines,
@@ -297,6 +300,30 @@ pub fn exposure(certainty: Certainty) -> Exposure {
                 )
             }],
         },
+        reasons: Vec::new(),
+    }
+}
+
+/// The group of one [`exposure`].
+pub fn group(certainty: Certainty) -> TrafficGroup {
+    let one = exposure(certainty);
+    let bound = |text: &str| Bound {
+        of: vec![text.to_owned()],
+        except: Vec::new(),
+    };
+    TrafficGroup {
+        src: bound(&one.region.src),
+        dst: bound(&one.region.dst),
+        service: bound("tcp/3389"),
+        src_port: None,
+        without: Vec::new(),
+        exact: true,
+        regions: 1,
+        device: one.device,
+        paths: one.path.into_iter().collect(),
+        certainty,
+        witness: None,
+        decided_by: one.decided_by,
         reasons: Vec::new(),
     }
 }

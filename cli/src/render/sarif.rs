@@ -57,6 +57,11 @@ const RULES: &[(&str, &str, &str)] = &[
          If that is intended, declare a flow or add an entry to the approve file.",
     ),
     (
+        "translation-changed",
+        "Traffic outside the declared flows reaches another host",
+        "A destination translation leads elsewhere than before. No declared flow covers these packets.",
+    ),
+    (
         "policy-file-changed",
         "A file that decides what is reported is changed",
         "The change edits the flows, approvals or assumptions that it is judged by. \

@@ -20,7 +20,9 @@ pub fn everything() -> ImpactReport {
     r.summary.flows += 1;
     r.summary.undecided += 1;
     r.exposure = vec![exposure(Certainty::Certain), exposure(Certainty::Possible)];
+    r.exposure_groups = vec![group(Certainty::Certain), group(Certainty::Possible)];
     r.closed = vec![exposure(Certainty::Certain)];
+    r.closed_groups = vec![group(Certainty::Certain)];
     r.coverage.after.opaque = 1;
     r.coverage.after.modeled = 701;
     r.coverage.files = vec![FileCoverage {
@@ -179,8 +181,11 @@ fn markdown_of_a_diff() {
         inputs: all.inputs,
         exit_code: 11,
         opened: all.exposure,
+        opened_groups: all.exposure_groups,
         closed: all.closed,
+        closed_groups: all.closed_groups,
         undecided: Vec::new(),
+        undecided_groups: Vec::new(),
         changes: changed().changes,
         coverage: all.coverage,
         assumptions: Vec::new(),
@@ -219,6 +224,7 @@ fn large() -> ImpactReport {
         })
         .collect();
     r.exposure = (0..30_000).map(|_| exposure(Certainty::Certain)).collect();
+    r.exposure_groups = (0..30_000).map(|_| group(Certainty::Certain)).collect();
     r.coverage.files = r
         .inputs
         .iter()

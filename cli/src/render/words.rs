@@ -2,8 +2,8 @@
 
 use fw_impact::ImpactReport;
 use fw_impact::report::{
-    Cause, Certainty, Change, Decision, EditKind, FlowReport, Impact, InputFile, Reason,
-    ReasonKind, Region, Side, Verdict, WitnessPacket,
+    Bound, Cause, Certainty, Change, Decision, EditKind, FlowReport, Impact, InputFile, Reason,
+    ReasonKind, Region, Side, TrafficGroup, Verdict, WitnessPacket,
 };
 
 /// `1 flow`, `2 flows`.
@@ -65,11 +65,11 @@ pub fn told_in_short(report: &ImpactReport) -> String {
         });
     }
     let possible = report
-        .exposure
+        .exposure_groups
         .iter()
         .filter(|e| e.certainty == Certainty::Possible)
         .count();
-    match (report.exposure.len() - possible, possible) {
+    match (report.exposure_groups.len() - possible, possible) {
         (0, 0) => {}
         (0, n) => parts.push(count(n, "possible opening") + " not declared"),
         (n, 0) => parts.push(count(n, "opening") + " not declared"),
@@ -77,6 +77,9 @@ pub fn told_in_short(report: &ImpactReport) -> String {
             "{} not declared, {more} more possible",
             count(n, "opening")
         )),
+    }
+    if !report.changes.is_empty() {
+        parts.push(count(report.changes.len(), "translation") + " changed");
     }
     parts.join(", ")
 }
@@ -360,6 +363,84 @@ pub fn packet(packet: &WitnessPacket) -> String {
     }
     if let Some(code) = packet.icmp_code {
         out.push_str(&format!(" code {code}"));
+    }
+    out
+}
+
+/// Values of a field that are named before "and so many more".
+const VALUES: usize = 3;
+
+/// `any but 10.0.0.0/8, 192.0.2.1 and 3 more`
+fn bound(bound: &Bound) -> String {
+    let list = |values: &[String]| {
+        let shown = if values.len() == VALUES + 1 {
+            values.len()
+        } else {
+            VALUES
+        };
+        let mut out = values
+            .iter()
+            .take(shown)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        if values.len() > shown {
+            out.push_str(&format!(" and {} more", values.len() - shown));
+        }
+        out
+    };
+    let of = match bound.of.as_slice() {
+        [v4, v6] if v4 == "0.0.0.0/0" && v6 == "::/0" => "any".to_owned(),
+        of => list(of),
+    };
+    if bound.except.is_empty() {
+        of
+    } else {
+        format!("{of} but {}", list(&bound.except))
+    }
+}
+
+/// The traffic of a group within its bounds: `any but 10.0.0.0/8 -> 192.0.2.7
+/// tcp/80`.
+pub fn group(group: &TrafficGroup) -> String {
+    let service = match bound(&group.service) {
+        any if any == "any" => "any protocol".to_owned(),
+        but if but.starts_with("any but ") => but.replacen("any", "any protocol", 1),
+        service => service,
+    };
+    let mut out = format!("{} -> {}   {service}", bound(&group.src), bound(&group.dst));
+    if let Some(ports) = &group.src_port {
+        out.push_str(" from ports ");
+        out.push_str(&bound(ports));
+    }
+    out
+}
+
+/// [`group`] within a sentence, and how much of it is meant.
+pub fn group_sentence(one: &TrafficGroup) -> String {
+    let what = group(one).replace("   ", " ");
+    if one.exact && one.without.is_empty() {
+        what
+    } else {
+        format!("parts of {what} ({})", count(one.regions, "region"))
+    }
+}
+
+/// Ways that are named before "and so many more".
+const WAYS: usize = 2;
+
+/// The interfaces by which the traffic of a group enters and leaves; empty
+/// where they do not matter.
+pub fn ways(group: &TrafficGroup) -> String {
+    let mut out = group
+        .paths
+        .iter()
+        .take(WAYS)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join("; ");
+    if group.paths.len() > WAYS {
+        out.push_str(&format!("; and {} more ways", group.paths.len() - WAYS));
     }
     out
 }

@@ -138,7 +138,9 @@ impl Interfaces {
             }
             _ => {
                 let shown = names.get(..SHOWN).unwrap_or(&names).join(", ");
-                format!("{shown} or {} others", names.len() - SHOWN)
+                let more = names.len() - SHOWN;
+                let others = if more == 1 { "other" } else { "others" };
+                format!("{shown} or {more} {others}")
             }
         }
     }

@@ -8,8 +8,8 @@ use super::picture;
 use askama::Template;
 use fw_impact::ImpactReport;
 use fw_impact::report::{
-    Certainty, Decision, EditKind, Exposure, FlowReport, Impact, LineCoverage, Reason, Region,
-    Side, Verdict,
+    Certainty, Decision, EditKind, FlowReport, Impact, LineCoverage, Reason, Region, Side,
+    TrafficGroup, Verdict,
 };
 
 /// Regions, openings, remarks that are listed; the rest is counted.
@@ -192,12 +192,16 @@ impl<'a> ImpactPage<'a> {
                 (s.changed, "changed", "doubt"),
                 (s.opened, "opened", "good"),
                 (s.unchanged, "unchanged", "good"),
-                (report.exposure.len(), "opened, not declared", "doubt"),
+                (
+                    report.exposure_groups.len(),
+                    "opened, not declared",
+                    "doubt",
+                ),
             ],
             flows,
             not_detailed,
-            opened: openings(&report.exposure, UNFOLDED),
-            closed: openings(&report.closed, 0),
+            opened: openings(&report.exposure_groups, UNFOLDED),
+            closed: openings(&report.closed_groups, 0),
             findings: report
                 .findings
                 .iter()
@@ -206,6 +210,11 @@ impl<'a> ImpactPage<'a> {
                     text: f.message.clone(),
                     at: place(f.file.as_deref(), f.line),
                 })
+                .chain(report.changes.iter().map(|c| Remark {
+                    label: c.kind.clone(),
+                    text: words::change_alone(c),
+                    at: place(c.file.as_deref(), c.line),
+                }))
                 .collect(),
             coverage: bars(report),
             assumptions: assumed
@@ -413,16 +422,16 @@ fn edits(flow: &FlowReport) -> Vec<Edit> {
     out
 }
 
-fn openings(list: &[Exposure], shown: usize) -> Openings {
+fn openings(list: &[TrafficGroup], shown: usize) -> Openings {
     let mut rows: Vec<Opening> = list
         .iter()
         .take(EXPOSURES)
         .map(|e| {
             let by = e.decided_by.after.first();
             Opening {
-                region: packets(&e.region),
+                region: words::group_sentence(e),
                 device: e.device.clone(),
-                path: e.path.clone().unwrap_or_default(),
+                path: words::ways(e),
                 possible: e.certainty == Certainty::Possible,
                 by: by.map_or_else(String::new, |d| {
                     format!("{} by {}", d.action, words::rule(d))

@@ -1,7 +1,7 @@
 //! The report of `diff`.
 
 use super::super::Page;
-use super::super::words::{self, change, count, devices, packets};
+use super::super::words::{self, change, count, devices};
 use super::LIMIT;
 use super::paper::{Paper, code, escape, line};
 use fw_impact::DiffReport;
@@ -20,16 +20,16 @@ pub fn text(report: &DiffReport, page: Page<'_>) -> String {
     paper.add(&format!("{}\n\n", escape(&devices(&report.inputs))));
     let mut missing = 0;
     for (what, list) in [
-        ("Newly permitted", &report.opened),
-        ("Newly denied", &report.closed),
-        ("Cannot be decided", &report.undecided),
+        ("Newly permitted", &report.opened_groups),
+        ("Newly denied", &report.closed_groups),
+        ("Cannot be decided", &report.undecided_groups),
     ] {
         if list.is_empty() || page.quiet {
             continue;
         }
-        paper.add(&format!("#### {what}: {}\n\n", count(list.len(), "region")));
+        paper.add(&format!("#### {what}: {}\n\n", list.len()));
         for entry in list {
-            let mut item = format!("- {}", code(&packets(&entry.region)));
+            let mut item = format!("- {}", code(&words::group_sentence(entry)));
             if entry.certainty == Certainty::Possible {
                 item.push_str(" possibly");
             }
@@ -65,10 +65,7 @@ pub fn text(report: &DiffReport, page: Page<'_>) -> String {
     }
     let cut = match missing {
         0 => String::new(),
-        n => format!(
-            "**Left out for length:** {}.\n",
-            count(n, "entry").replace("entrys", "entries")
-        ),
+        n => format!("**Left out for length:** {}.\n", count(n, "entry")),
     };
     let c = &report.coverage;
     paper.finish(&format!(

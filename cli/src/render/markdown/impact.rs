@@ -7,8 +7,8 @@ use super::super::words::{
 use super::paper::{Paper, block, code, escape, fit, line};
 use fw_impact::ImpactReport;
 use fw_impact::report::{
-    Certainty, Decision, EditKind, Exposure, FlowReport, FlowVerdict, Impact, LineCoverage, Region,
-    Verdict,
+    Certainty, Decision, EditKind, FlowReport, FlowVerdict, Impact, LineCoverage, Region,
+    TrafficGroup, Verdict,
 };
 
 /// Characters that a comment on GitHub may have. GitLab takes more.
@@ -47,7 +47,7 @@ pub fn comment(
         // Before the details: that a change edits what it is judged by must
         // not be cut.
         findings(&mut paper, page, report, &mut cut);
-        let kept = if report.exposure.is_empty() {
+        let kept = if report.exposure_groups.is_empty() {
             0
         } else {
             paper.left() / OPENINGS_SHARE
@@ -68,16 +68,17 @@ pub fn comment(
             &mut paper,
             page,
             "Opened outside the declared flows",
-            &report.exposure,
+            &report.exposure_groups,
             &mut cut,
         );
         exposure(
             &mut paper,
             page,
             "Closed outside the declared flows",
-            &report.closed,
+            &report.closed_groups,
             &mut cut,
         );
+        translations(&mut paper, report, &mut cut);
         unchanged(&mut paper, report);
         remarks(&mut paper, page, report, &mut cut);
     }
@@ -370,16 +371,13 @@ fn exposure(
     paper: &mut Paper,
     page: Page<'_>,
     what: &str,
-    list: &[Exposure],
+    list: &[TrafficGroup],
     cut: &mut Vec<String>,
 ) {
     if list.is_empty() {
         return;
     }
-    let open = format!(
-        "<details><summary>{what}: {}</summary>\n\n",
-        count(list.len(), "region")
-    );
+    let open = format!("<details><summary>{what}: {}</summary>\n\n", list.len());
     let close = "\n</details>\n\n";
     let mut body = String::new();
     let mut shown = 0;
@@ -390,13 +388,13 @@ fn exposure(
         } else {
             ""
         };
-        let path = entry
-            .path
-            .as_ref()
-            .map_or_else(String::new, |p| format!(" {}", escape(p)));
+        let path = match words::ways(entry) {
+            none if none.is_empty() => none,
+            ways => format!(" {}", escape(&ways)),
+        };
         let mut item = format!(
             "- {}{possible} on {}{path}\n",
-            code(&packets(&entry.region)),
+            code(&words::group_sentence(entry)),
             code(&entry.device)
         );
         for d in entry.decided_by.after.iter().take(1) {
@@ -416,12 +414,33 @@ fn exposure(
     if shown < list.len() {
         cut.push(format!(
             "{} of \"{}\"",
-            count(list.len() - shown, "region"),
+            count(list.len() - shown, "entry"),
             what.to_lowercase()
         ));
     }
     if shown > 0 {
         paper.add(&format!("{open}{body}{close}"));
+    }
+}
+
+/// Undeclared packets that reach another host than before.
+fn translations(paper: &mut Paper, report: &ImpactReport, cut: &mut Vec<String>) {
+    let mut missing = 0;
+    for one in &report.changes {
+        let item = format!(
+            "- **{}** {}\n",
+            one.severity.as_str(),
+            escape(&words::change(one))
+        );
+        if missing > 0 || !paper.add(&item) {
+            missing += 1;
+        }
+    }
+    if missing > 0 {
+        cut.push(count(missing, "translation"));
+    }
+    if !report.changes.is_empty() {
+        paper.add("\n");
     }
 }
 

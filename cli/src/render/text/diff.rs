@@ -1,6 +1,6 @@
 //! The report of `diff`.
 
-use super::super::{Page, words};
+use super::super::Page;
 use super::layout::{DIM, GREEN, Paper, RED, YELLOW, count, fit, paint, width};
 use super::parts;
 use fw_impact::DiffReport;
@@ -15,14 +15,16 @@ pub fn text(report: &DiffReport, page: Page) -> String {
         _ => (YELLOW, "! DIFFERENT"),
     };
     let mut told = Vec::new();
-    for (n, one, what) in [
-        (report.opened.len(), "region", "opened"),
-        (report.closed.len(), "region", "closed"),
-        (report.undecided.len(), "region", "undecided"),
+    for (n, one) in [
+        (report.opened_groups.len(), "opening"),
+        (report.closed_groups.len(), "closing"),
     ] {
         if n > 0 {
-            told.push(format!("{} {what}", count(n, one)));
+            told.push(count(n, one));
         }
+    }
+    if !report.undecided_groups.is_empty() {
+        told.push(format!("{} undecided", report.undecided_groups.len()));
     }
     if !report.changes.is_empty() {
         told.push(count(report.changes.len(), "change") + " of treatment");
@@ -40,25 +42,30 @@ pub fn text(report: &DiffReport, page: Page) -> String {
         return paper.finish();
     }
     for (what, style, list) in [
-        ("newly permitted", RED, &report.opened),
-        ("newly denied", YELLOW, &report.closed),
-        ("cannot be decided", YELLOW, &report.undecided),
+        (
+            "newly permitted",
+            RED,
+            (&report.opened[..], &report.opened_groups[..]),
+        ),
+        (
+            "newly denied",
+            YELLOW,
+            (&report.closed[..], &report.closed_groups[..]),
+        ),
+        (
+            "cannot be decided",
+            YELLOW,
+            (&report.undecided[..], &report.undecided_groups[..]),
+        ),
     ] {
-        if !list.is_empty() {
+        if !list.1.is_empty() {
             paper.gap();
             parts::exposure(&mut paper, what, style, list, &report.inputs);
         }
     }
     if !report.changes.is_empty() {
         paper.gap();
-        for change in &report.changes {
-            let style = parts::severity(change.severity);
-            let (text, at) = (
-                words::change_alone(change),
-                words::place(change.file.as_deref(), change.line),
-            );
-            paper.labelled_parts(change.severity.as_str(), style, &[&text, &at]);
-        }
+        parts::changes(&mut paper, &report.changes);
     }
     paper.gap();
     parts::coverage(&mut paper, &report.coverage);

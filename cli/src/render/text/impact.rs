@@ -45,10 +45,14 @@ pub fn text(report: &ImpactReport, page: Page) -> String {
         &mut paper,
         "opened outside the declared flows",
         YELLOW,
-        &report.exposure,
+        (&report.exposure, &report.exposure_groups),
         &report.inputs,
     );
-    parts::closed(&mut paper, &report.closed);
+    if !report.changes.is_empty() {
+        paper.line("Treated differently outside the declared flows:");
+        parts::changes(&mut paper, &report.changes);
+    }
+    parts::closed(&mut paper, &report.closed_groups);
     parts::findings(&mut paper, report);
     parts::coverage(&mut paper, &report.coverage);
     let mut assumptions = report.assumptions.clone();

@@ -126,10 +126,10 @@ pub fn wrap(text: &str, limit: usize) -> Vec<String> {
 
 /// `2 flows`, `1 flow`.
 pub fn count(n: usize, one: &str) -> String {
-    if n == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{n} {one}s")
+    match one.strip_suffix("ry") {
+        _ if n == 1 => format!("1 {one}"),
+        Some(stem) => format!("{n} {stem}ries"),
+        None => format!("{n} {one}s"),
     }
 }
 

@@ -7,8 +7,8 @@ use super::layout::{BOLD, DIM, Paper, RED, YELLOW, count, paint, place, width};
 use anstyle::Style;
 use fw_impact::ImpactReport;
 use fw_impact::report::{
-    AssumptionReport, Certainty, ChangeSeverity, CoverageReport, DecidedBy, Decision,
-    DiagnosticReport, Exposure, InputFile, LineCoverage, Reason, Region, Side,
+    AssumptionReport, Certainty, Change, ChangeSeverity, CoverageReport, DecidedBy, Decision,
+    DiagnosticReport, Exposure, InputFile, LineCoverage, Reason, Region, Side, TrafficGroup,
 };
 
 /// Regions that are shown before "and so many more".
@@ -102,103 +102,113 @@ pub fn reasons(paper: &mut Paper, list: &[Reason], shown: usize) {
     more(paper, list.len(), shown, "reason");
 }
 
-/// Openings of one kind: the same rules decide on both sides, for the same
-/// reasons.
-fn alike(one: &Exposure, other: &Exposure) -> bool {
-    one.device == other.device
-        && one.path == other.path
-        && one.certainty == other.certainty
-        && one.decided_by == other.decided_by
-        && one.reasons == other.reasons
-}
-
-/// Openings of one kind together, in the order of the first of each.
-fn kinds(list: &[Exposure]) -> Vec<Vec<&Exposure>> {
-    let mut out: Vec<Vec<&Exposure>> = Vec::new();
-    for entry in list {
-        let known = out
-            .iter()
-            .position(|kind| kind.first().is_some_and(|first| alike(first, entry)));
-        let full = out.len() > ENTRIES;
-        match known.and_then(|at| out.get_mut(at)) {
-            Some(kind) => kind.push(entry),
-            // Those that are not shown need not be sorted.
-            None if !full => out.push(vec![entry]),
-            None => {}
-        }
-    }
-    out
-}
-
-/// What is opened or closed outside the declared flows.
+/// What is opened or closed outside the declared flows. The entries stand in
+/// the order of the groups.
 pub fn exposure(
     paper: &mut Paper,
     what: &str,
     style: Style,
-    list: &[Exposure],
+    (list, groups): (&[Exposure], &[TrafficGroup]),
     inputs: &[InputFile],
 ) {
     let mut head = what.to_owned();
     if let Some(first) = head.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    if list.is_empty() {
+    if groups.is_empty() {
         paper.line(&format!("{head}: none."));
         return;
     }
-    paper.line(&format!("{}: {}", paint(style, &head), list.len()));
+    paper.line(&format!("{}: {}", paint(style, &head), groups.len()));
     let several = devices(inputs).contains(", ");
-    let mut shown = 0;
-    for kind in kinds(list).iter().take(ENTRIES) {
-        let here = if kind.len() == REGIONS + 1 {
-            kind.len()
-        } else {
-            REGIONS
-        };
-        for entry in kind.iter().take(here) {
-            shown += 1;
-            let mut text = region(&entry.region);
-            if entry.certainty == Certainty::Possible {
-                text.push_str("   possibly");
-            }
-            if let Some(path) = &entry.path {
-                text.push_str("   ");
-                text.push_str(path);
-            }
-            if several {
-                text.push_str("   on ");
-                text.push_str(&entry.device);
-            }
-            for (n, line) in super::layout::wrap(&text, paper.width.saturating_sub(4))
-                .iter()
-                .enumerate()
-            {
-                let start = if n == 0 { "  " } else { "    " };
-                paper.line(&format!("{start}{line}"));
-            }
+    let mut rest = list;
+    for (n, group) in groups.iter().take(ENTRIES).enumerate() {
+        if n > 0 {
+            paper.gap();
         }
-        if kind.len() > here {
-            shown += kind.len() - here;
-            let rest = count(kind.len() - here, "more region");
-            paper.line(&format!("  and {rest} of this kind"));
+        let (own, others) = rest.split_at(group.regions.min(rest.len()));
+        rest = others;
+        let mut text = traffic(paper, group, own);
+        if group.certainty == Certainty::Possible {
+            text.push_str("   possibly");
         }
-        let Some(first) = kind.first() else {
-            continue;
-        };
+        if several {
+            text.push_str("   on ");
+            text.push_str(&group.device);
+        }
+        hanging(paper, &text);
+        without(paper, group);
+        let ways = words::ways(group);
+        if !ways.is_empty() {
+            paper.labelled("via", DIM, &ways);
+        }
+        if let Some(packet) = group.witness.as_ref().filter(|_| group.regions > 1) {
+            paper.labelled("e.g.", DIM, &words::packet(packet));
+        }
         // All of them say the same of an opening.
-        reasons(paper, first.reasons.get(..1).unwrap_or_default(), 1);
-        let possible = first.certainty == Certainty::Possible;
-        decisions(paper, &first.decided_by, possible);
+        reasons(paper, group.reasons.get(..1).unwrap_or_default(), 1);
+        let possible = group.certainty == Certainty::Possible;
+        decisions(paper, &group.decided_by, possible);
     }
-    if list.len() > shown {
-        let rest = count(list.len() - shown, "more region");
-        paper.line(&format!("  and {rest}, see --format json"));
+    more(paper, groups.len(), ENTRIES, "entry");
+}
+
+/// A line that goes on below itself, set in.
+fn hanging(paper: &mut Paper, text: &str) {
+    let lines = super::layout::wrap(text, paper.width.saturating_sub(4));
+    for (n, line) in lines.iter().enumerate() {
+        let start = if n == 0 { "  " } else { "    " };
+        paper.line(&format!("{start}{line}"));
+    }
+}
+
+/// The traffic of a group in words. A few regions stand below each other, the
+/// last of them is returned; more are told by their bounds.
+fn traffic(paper: &mut Paper, group: &TrafficGroup, own: &[Exposure]) -> String {
+    let whole = group.exact && group.without.is_empty();
+    let ways = group.paths.len() <= 1;
+    match own.split_last() {
+        Some((last, others)) if !whole && ways && own.len() <= REGIONS => {
+            for entry in others {
+                hanging(paper, &region(&entry.region));
+            }
+            region(&last.region)
+        }
+        _ => words::group(group),
+    }
+}
+
+/// What the bounds of a group hold beside its traffic.
+fn without(paper: &mut Paper, group: &TrafficGroup) {
+    if group.regions <= REGIONS && group.paths.len() <= 1 {
+        return;
+    }
+    if !group.exact {
+        let some = format!(
+            "parts of this, {}: see --format json",
+            count(group.regions, "region")
+        );
+        paper.labelled("only", DIM, &some);
+        return;
+    }
+    let mut label = "but not";
+    if group.without.len() > REGIONS {
+        let some = format!(
+            "{} of it: see --format json",
+            count(group.without.len(), "region")
+        );
+        paper.labelled(label, DIM, &some);
+        return;
+    }
+    for r in &group.without {
+        paper.labelled(label, DIM, &region(r));
+        label = "";
     }
 }
 
 /// What is closed outside the declared flows: nobody declared it, so the
-/// regions are enough.
-pub fn closed(paper: &mut Paper, list: &[Exposure]) {
+/// traffic is enough.
+pub fn closed(paper: &mut Paper, list: &[TrafficGroup]) {
     const SHOWN: usize = 3;
     if list.is_empty() {
         return;
@@ -207,15 +217,22 @@ pub fn closed(paper: &mut Paper, list: &[Exposure]) {
         "Closed outside the declared flows: {}",
         list.len()
     ));
-    for entry in list.iter().take(SHOWN) {
-        let text = region(&entry.region);
-        for line in super::layout::wrap(&text, paper.width.saturating_sub(2)) {
-            paper.line(&format!("  {line}"));
-        }
+    for group in list.iter().take(SHOWN) {
+        hanging(paper, &words::group_sentence(group));
     }
-    if list.len() > SHOWN {
-        let rest = count(list.len() - SHOWN, "more region");
-        paper.line(&format!("  and {rest}, see --format json"));
+    more(paper, list.len(), SHOWN, "entry");
+}
+
+/// Settings and translations that differ.
+pub fn changes(paper: &mut Paper, list: &[Change]) {
+    for change in list {
+        let style = severity(change.severity);
+        let at = place(change.file.as_deref(), change.line);
+        paper.labelled_parts(
+            change.severity.as_str(),
+            style,
+            &[&words::change_alone(change), &at],
+        );
     }
 }
 

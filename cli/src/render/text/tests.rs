@@ -59,6 +59,7 @@ fn undecided_and_opened() {
         Verdict::Blocked,
     );
     r.exposure = vec![exposure(Certainty::Certain), exposure(Certainty::Possible)];
+    r.exposure_groups = vec![group(Certainty::Certain), group(Certainty::Possible)];
     r.coverage.after.opaque = 1;
     r.coverage.after.modeled = 701;
     r.assumptions = vec![AssumptionReport {
@@ -85,6 +86,7 @@ fn every_line_fits() {
     let mut r = outage();
     r.flows.push(undecided());
     r.exposure = vec![exposure(Certainty::Possible)];
+    r.exposure_groups = vec![group(Certainty::Possible)];
     if let Some(f) = r.flows.first_mut() {
         f.id = "図書館の貸出機".repeat(9);
         f.impact = Impact::Blocked;
@@ -175,8 +177,11 @@ fn a_diff() {
         ],
         exit_code: 11,
         opened: vec![exposure(Certainty::Certain)],
+        opened_groups: vec![group(Certainty::Certain)],
         closed: vec![exposure(Certainty::Certain)],
+        closed_groups: vec![group(Certainty::Certain)],
         undecided: Vec::new(),
+        undecided_groups: Vec::new(),
         changes: changed().changes,
         coverage: report(Vec::new(), Verdict::None).coverage,
         assumptions: Vec::new(),

@@ -1,0 +1,469 @@
+//! From the packets that end differently to the entries of a report, and to
+//! one group for each pair of deciding rules.
+
+use super::bounds::{addresses, hull, ports, rest, services};
+use super::{CASES, Differences};
+use crate::describe::{decisions, place, reasons, regions, typical, witness};
+use crate::graph::Disposition;
+use crate::packet_set::Product;
+use crate::packet_set::minimize::minimize;
+use crate::packet_set::product::{Dim, subtract_all};
+use crate::report::{
+    Bound, Certainty, DecidedBy, Exposure, Reason, ReasonKind, Region, Side as SideName,
+    TrafficGroup,
+};
+use crate::verdict::{Comparison, Difference, Joint, Part, any_own, perhaps_own};
+use fw_model::evaluate::Journey;
+use fw_model::service::PORT_MAX;
+use fw_model::{ConditionKind, Device, Family, IntervalSet};
+
+/// A list of a report.
+#[derive(Debug, Default)]
+pub struct Listing {
+    groups: Vec<Group>,
+}
+
+#[derive(Debug)]
+enum Group {
+    /// Packets that the same rules decide.
+    Packets(Growing),
+    /// This may open or close anything.
+    Anything(Reason),
+}
+
+/// A group to which more packets may come.
+#[derive(Debug)]
+struct Growing {
+    /// What tells groups apart, beside the deciding rules.
+    kind: (Family, Journey, Certainty),
+    device: String,
+    decided_by: DecidedBy,
+    reasons: Vec<Reason>,
+    /// The packets by the path they take.
+    packets: Vec<(Option<String>, Vec<Product>)>,
+}
+
+impl Listing {
+    /// True if it has no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// True if any of it is not certain.
+    #[must_use]
+    pub fn has_possible(&self) -> bool {
+        self.groups.iter().any(|group| match group {
+            Group::Packets(growing) => matches!(growing.kind, (_, _, Certainty::Possible)),
+            Group::Anything(_) => true,
+        })
+    }
+
+    /// This list, then `other`.
+    #[must_use]
+    pub fn then(mut self, other: Self) -> Self {
+        self.groups.extend(other.groups);
+        self
+    }
+
+    /// The entries, and the groups they belong to, in the same order.
+    #[must_use]
+    pub fn finish(self) -> (Vec<Exposure>, Vec<TrafficGroup>) {
+        let mut entries = Vec::new();
+        let mut groups: Vec<TrafficGroup> = Vec::new();
+        let finished: Vec<_> = self.groups.into_iter().map(Group::finish).collect();
+        let mut taken = vec![false; finished.len()];
+        for (at, (own, group)) in finished.iter().enumerate() {
+            if taken.get(at).copied().unwrap_or(true) {
+                continue;
+            }
+            let mut group = group.clone();
+            entries.extend(own.iter().cloned());
+            // The same rules decide on IPv4 and on IPv6 packets: one group.
+            for (n, (more, other)) in finished.iter().enumerate().skip(at + 1) {
+                let free = taken.get(n) == Some(&false);
+                if free && join(&mut group, other) {
+                    entries.extend(more.iter().cloned());
+                    if let Some(taken) = taken.get_mut(n) {
+                        *taken = true;
+                    }
+                }
+            }
+            groups.push(group);
+        }
+        (entries, groups)
+    }
+
+    fn add(
+        &mut self,
+        kind: (Family, Journey, Certainty),
+        device: &str,
+        (decided_by, why): (DecidedBy, Vec<Reason>),
+        (path, products): (Option<String>, Vec<Product>),
+    ) {
+        let mut growing = self.groups.iter_mut().filter_map(|group| match group {
+            Group::Packets(growing) => Some(growing),
+            Group::Anything(_) => None,
+        });
+        let known =
+            growing.find(|g| g.kind == kind && g.device == device && g.decided_by == decided_by);
+        match known {
+            Some(group) => {
+                group.reasons.extend(why);
+                group.packets.push((path, products));
+            }
+            None => self.groups.push(Group::Packets(Growing {
+                kind,
+                device: device.to_owned(),
+                decided_by,
+                reasons: why,
+                packets: vec![(path, products)],
+            })),
+        }
+    }
+
+    fn anything(&mut self, reason: Reason) {
+        self.groups.push(Group::Anything(reason));
+    }
+}
+
+impl Group {
+    fn finish(self) -> (Vec<Exposure>, TrafficGroup) {
+        match self {
+            Self::Packets(growing) => growing.finish(),
+            Self::Anything(reason) => anything(reason),
+        }
+    }
+}
+
+/// The entry and the group of what may open or close anything.
+fn anything(reason: Reason) -> (Vec<Exposure>, TrafficGroup) {
+    let any = || Bound {
+        of: vec!["any".into()],
+        except: Vec::new(),
+    };
+    let group = TrafficGroup {
+        src: any(),
+        dst: any(),
+        service: any(),
+        src_port: None,
+        without: Vec::new(),
+        exact: true,
+        regions: 1,
+        device: reason.device.clone(),
+        paths: Vec::new(),
+        certainty: Certainty::Possible,
+        witness: None,
+        decided_by: DecidedBy::default(),
+        reasons: vec![reason.clone()],
+    };
+    let entry = Exposure {
+        region: Region {
+            src: "any".into(),
+            dst: "any".into(),
+            proto: "any".into(),
+            dst_port: Some("any".into()),
+            src_port: None,
+            icmp: None,
+        },
+        device: reason.device.clone(),
+        path: None,
+        certainty: Certainty::Possible,
+        witness: None,
+        decided_by: DecidedBy::default(),
+        reasons: vec![reason],
+    };
+    (vec![entry], group)
+}
+
+/// Adds a group of the other family to one that is told in the same words;
+/// false if they are not.
+fn join(group: &mut TrafficGroup, other: &TrafficGroup) -> bool {
+    let family = |g: &TrafficGroup| g.src.of.iter().any(|a| a.contains(':'));
+    let alike = family(group) != family(other)
+        && (&group.device, group.certainty, &group.paths)
+            == (&other.device, other.certainty, &other.paths)
+        && group.decided_by == other.decided_by
+        && group.reasons == other.reasons
+        && (&group.service, &group.src_port) == (&other.service, &other.src_port)
+        && group.without.is_empty()
+        && other.without.is_empty();
+    if alike {
+        for (mine, theirs) in [(&mut group.src, &other.src), (&mut group.dst, &other.dst)] {
+            mine.of.extend(theirs.of.iter().cloned());
+            mine.except.extend(theirs.except.iter().cloned());
+        }
+        group.exact &= other.exact;
+        group.regions += other.regions;
+    }
+    alike
+}
+
+impl Growing {
+    fn finish(self) -> (Vec<Exposure>, TrafficGroup) {
+        let (family, journey, certainty) = self.kind;
+        let mut why = self.reasons;
+        why.sort();
+        why.dedup();
+        let any_port = IntervalSet::range(0, PORT_MAX);
+        let packets: Vec<(Option<String>, Vec<Product>)> = self
+            .packets
+            .into_iter()
+            .map(|(path, products)| (path, minimize(products)))
+            .collect();
+        let mut entries = Vec::new();
+        for (path, products) in &packets {
+            let packet = products.first().and_then(|p| typical(family, p));
+            for region in regions(family, products.clone(), &any_port) {
+                entries.push(Exposure {
+                    region,
+                    device: self.device.clone(),
+                    path: path.clone(),
+                    certainty,
+                    witness: packet.as_ref().map(witness),
+                    decided_by: self.decided_by.clone(),
+                    reasons: why.clone(),
+                });
+            }
+        }
+        let all = packets.iter().flat_map(|(_, products)| products);
+        let bounds = hull(all).unwrap_or_else(|| Product::everything(family));
+        // Only if every path is taken by the same packets can all of them be
+        // told as one.
+        let first = packets.first().map_or(&[][..], |(_, products)| products);
+        let same = packets.iter().all(|(_, products)| products == first);
+        let without = if same {
+            rest(family, &bounds, first, entries.len())
+        } else {
+            None
+        };
+        let mut paths: Vec<String> = packets.iter().filter_map(|(p, _)| p.clone()).collect();
+        if paths.is_empty() {
+            paths.extend(words(journey).map(str::to_owned));
+        }
+        paths.sort();
+        paths.dedup();
+        let group = TrafficGroup {
+            src: addresses(family, bounds.get(Dim::Source)),
+            dst: addresses(family, bounds.get(Dim::Destination)),
+            service: services(bounds.get(Dim::Service)),
+            src_port: ports(bounds.get(Dim::SourcePort)),
+            exact: without.is_some(),
+            without: without.unwrap_or_default(),
+            regions: entries.len(),
+            device: self.device,
+            paths,
+            certainty,
+            witness: entries.first().and_then(|e| e.witness.clone()),
+            decided_by: self.decided_by,
+            reasons: why,
+        };
+        (entries, group)
+    }
+}
+
+/// Which way packets take that begin or end at the device.
+const fn words(journey: Journey) -> Option<&'static str> {
+    match journey {
+        Journey::Through => None,
+        Journey::ToDevice => Some("to the device itself"),
+        Journey::FromDevice => Some("of the device itself"),
+    }
+}
+
+/// The path of packets that the snapshot leaves open, as words.
+fn path_of(comparison: &Comparison<'_, '_>, joint: &Joint) -> Option<String> {
+    let open = joint
+        .assumed
+        .variables()
+        .filter_map(|v| comparison.before.conditions.condition(v))
+        .any(|c| c.kind == ConditionKind::Path);
+    if !open {
+        return None;
+    }
+    let crossing = joint.after.crossings.first()?;
+    let words = |end| joint.after.piece.interface_words(end);
+    Some(format!(
+        "{} -> {}",
+        words(crossing.ingress.as_ref()),
+        words(crossing.egress.as_ref())
+    ))
+}
+
+/// Adds what became of these packets to the lists.
+pub(super) fn list(
+    comparison: &Comparison<'_, '_>,
+    (family, journey): (Family, Journey),
+    device: &str,
+    joints: Vec<Joint>,
+    declared: &[&Product],
+    out: &mut Differences,
+) {
+    let perhaps = comparison
+        .before
+        .devices
+        .iter()
+        .find(|d| d.device.name == device)
+        .and_then(perhaps_own);
+    let at_home = |product: Product| match (&perhaps, journey) {
+        (Some(perhaps), Journey::ToDevice) => any_own(family, product, Dim::Destination, perhaps),
+        (Some(perhaps), Journey::FromDevice) => any_own(family, product, Dim::Source, perhaps),
+        _ => product,
+    };
+    // Each open path is a case of its own, so that its verdicts are certain.
+    let mut by_path: Vec<(Option<String>, Vec<Joint>)> = Vec::new();
+    for joint in joints {
+        let path = path_of(comparison, &joint).or(words(journey).map(str::to_owned));
+        match by_path.iter_mut().find(|(p, _)| *p == path) {
+            Some((_, list)) => list.push(joint),
+            None => by_path.push((path, vec![joint])),
+        }
+    }
+    for (path, joints) in by_path {
+        let parts = comparison.parts(&joints);
+        let opens = |part: &Part| {
+            part.members
+                .iter()
+                .any(|&m| joints.get(m).is_some_and(may_open))
+        };
+        type Chosen<'p> = &'p dyn Fn(&Part) -> bool;
+        let lists: [(Difference, Chosen<'_>, &mut Listing); 4] = [
+            (Difference::Gained, &|_| true, &mut out.opened),
+            (Difference::Lost, &|_| true, &mut out.closed),
+            (Difference::Undecided, &opens, &mut out.undecided),
+            (
+                Difference::Undecided,
+                &|p| !opens(p),
+                &mut out.perhaps_closed,
+            ),
+        ];
+        for (difference, chosen, list) in lists {
+            let certainty = if difference == Difference::Undecided {
+                Certainty::Possible
+            } else {
+                Certainty::Certain
+            };
+            // Packets by their pair of deciding rules, each packet once.
+            let mut seen: Vec<Product> = Vec::new();
+            let mut groups: Vec<(DecidedBy, Vec<Reason>, Vec<Product>)> = Vec::new();
+            for part in parts
+                .iter()
+                .filter(|p| p.difference == difference && chosen(p))
+            {
+                let fresh = subtract_all(vec![part.product.clone()], &seen);
+                let fresh = subtract_all(fresh, declared.iter().copied());
+                if fresh.is_empty() {
+                    continue;
+                }
+                seen.extend(fresh.iter().cloned());
+                let members = || part.members.iter().filter_map(|&m| joints.get(m));
+                let Some(joint) = members().next() else {
+                    continue;
+                };
+                let by = DecidedBy {
+                    before: decisions(comparison.before, &joint.before),
+                    after: decisions(comparison.after, &joint.after),
+                };
+                let why: Vec<Reason> = if certainty == Certainty::Possible {
+                    members()
+                        .flat_map(|j| {
+                            reasons(comparison.after, SideName::After, device, &j.assumed)
+                        })
+                        .collect()
+                } else {
+                    Vec::new()
+                };
+                match groups.iter_mut().find(|g| g.0 == by) {
+                    Some(group) => {
+                        group.1.extend(why);
+                        group.2.extend(fresh);
+                    }
+                    None => groups.push((by, why, fresh)),
+                }
+            }
+            for (by, why, products) in groups {
+                let products = products.into_iter().map(&at_home).collect();
+                list.add(
+                    (family, journey, certainty),
+                    device,
+                    (by, why),
+                    (path.clone(), products),
+                );
+            }
+        }
+    }
+}
+
+/// True if the packets pass after the change and did not before, on this
+/// branch of undecidable conditions.
+fn may_open(joint: &Joint) -> bool {
+    use Disposition::{Exhausted, Local, Permitted};
+    let passes = |d: &Disposition| matches!(d, Permitted | Local);
+    let unknown = |d: &Disposition| matches!(d, Exhausted);
+    let (before, after) = (&joint.before.disposition, &joint.after.disposition);
+    unknown(before) || unknown(after) || (!passes(before) && passes(after))
+}
+
+/// More cases than are told apart: what the rest of them opens or closes is not
+/// known.
+pub(super) fn too_many(family: Family, device: &str, out: &mut Differences) {
+    let reason = Reason {
+        side: SideName::After,
+        device: device.to_owned(),
+        text: format!(
+            "the change makes more than {CASES} cases of {}: the others are not listed",
+            family_name(family)
+        ),
+        kind: ReasonKind::Device,
+        name: None,
+        file: None,
+        line: None,
+        start: None,
+        end: None,
+        line_text: None,
+    };
+    out.undecided.anything(reason);
+}
+
+const fn family_name(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "IPv4 traffic",
+        Family::V6 => "IPv6 traffic",
+    }
+}
+
+/// A line that is not understood, stands on one side only and may affect
+/// anything may open or close anything.
+pub(super) fn opaque_lines(
+    comparison: &Comparison<'_, '_>,
+    old: &Device,
+    new: &Device,
+    out: &mut Differences,
+) {
+    for (one, other, side, name) in [
+        (new, old, comparison.after, SideName::After),
+        (old, new, comparison.before, SideName::Before),
+    ] {
+        for line in &one.opaque_lines {
+            if other.opaque_lines.iter().any(|l| l.key == line.key) {
+                continue;
+            }
+            let (file, number, line_text) = place(side.snapshot, Some(line.span));
+            out.undecided.anything(Reason {
+                side: name,
+                device: one.name.clone(),
+                text: format!(
+                    "`{}` is not understood and may affect any traffic",
+                    line.key.lines().next().unwrap_or("")
+                ),
+                kind: ReasonKind::Device,
+                name: None,
+                file,
+                line: number,
+                start: Some(line.span.start),
+                end: Some(line.span.end),
+                line_text,
+            });
+        }
+    }
+}
