@@ -3,6 +3,7 @@
 //! A format is one file with a [`Format`] in it, and one line in [`FORMATS`].
 
 pub mod csv;
+pub mod devices;
 pub mod github;
 pub mod gitlab;
 pub mod html;

@@ -2,8 +2,8 @@
 
 use fw_impact::ImpactReport;
 use fw_impact::report::{
-    Bound, Cause, Certainty, Change, Decision, EditKind, FlowReport, Impact, InputFile, Reason,
-    ReasonKind, Region, Side, TrafficGroup, Verdict, WitnessPacket,
+    Bound, Cause, Certainty, Change, Decision, EditKind, FlowReport, Impact, Reason, ReasonKind,
+    Region, TrafficGroup, Verdict, WitnessPacket,
 };
 
 /// `1 flow`, `2 flows`.
@@ -153,31 +153,6 @@ pub fn port_of(flow: &FlowReport) -> String {
         ),
         None => String::new(),
     }
-}
-
-/// `edge (cisco-asa), core (juniper-srx)`
-pub fn devices(inputs: &[InputFile]) -> String {
-    // One device on each side is the same one, and is called as it was: the
-    // name may be that of the file.
-    let of = |side: Side| inputs.iter().filter(move |i| i.role == side);
-    let single = |side: Side| {
-        let first = of(side).next()?;
-        of(side).all(|i| i.device == first.device).then_some(first)
-    };
-    let shown = match (single(Side::Before), single(Side::After)) {
-        (Some(before), Some(after)) if before.vendor == after.vendor => {
-            return format!("{} ({})", before.device, before.vendor);
-        }
-        _ => inputs,
-    };
-    let mut out: Vec<String> = Vec::new();
-    for input in shown {
-        let text = format!("{} ({})", input.device, input.vendor);
-        if !out.contains(&text) {
-            out.push(text);
-        }
-    }
-    out.join(", ")
 }
 
 /// `removed` or `added`.

@@ -1,8 +1,9 @@
 //! What the template shows, made ready.
 
 use super::super::Page;
+use super::super::devices::Devices;
 use super::super::words::{
-    self, Tone, change, devices, is_told, packet, packets, place, port_of, sign, worst_first,
+    self, Tone, change, is_told, packet, packets, place, port_of, sign, worst_first,
 };
 use super::picture;
 use askama::Template;
@@ -179,7 +180,7 @@ impl<'a> ImpactPage<'a> {
             },
             verdict,
             told,
-            devices: devices(&report.inputs),
+            devices: Devices::new(&report.inputs).text(usize::MAX, str::to_owned),
             exit: if page.exit_zero && report.exit_code >= 10 {
                 format!("0 (--exit-zero; {} otherwise)", report.exit_code)
             } else {

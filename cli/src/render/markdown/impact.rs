@@ -1,8 +1,9 @@
 //! The comment on a change.
 
 use super::super::Page;
+use super::super::devices::Devices;
 use super::super::words::{
-    self, Tone, change, count, devices, is_told, packet, packets, port_of, sign, worst_first,
+    self, Tone, change, count, is_told, packet, packets, port_of, sign, worst_first,
 };
 use super::paper::{Paper, block, code, escape, fit, line};
 use fw_impact::ImpactReport;
@@ -96,14 +97,8 @@ fn title(paper: &mut Paper, page: Page<'_>, report: &ImpactReport) {
         "### {mark} fwimpact: {}\n\n",
         escape(&words::told_in_short(report))
     ));
-    let names = devices(&report.inputs);
-    let devices: Vec<&str> = names.split(", ").filter(|d| !d.is_empty()).collect();
-    let shown: Vec<String> = devices.iter().take(10).map(|d| code(d)).collect();
-    if !shown.is_empty() {
-        let more = match devices.len() - shown.len() {
-            0 => String::new(),
-            n => format!(" and {n} more"),
-        };
+    let devices = Devices::new(&report.inputs);
+    if !devices.names.is_empty() {
         let commit = page
             .links
             .and_then(|l| l.revision.as_deref())
@@ -111,7 +106,7 @@ fn title(paper: &mut Paper, page: Page<'_>, report: &ImpactReport) {
                 let short: String = r.chars().take(12).collect();
                 format!(" at {}", code(&short))
             });
-        paper.add(&format!("{}{more}{commit}\n\n", shown.join(", ")));
+        paper.add(&format!("{}{commit}\n\n", devices.text(10, code)));
     }
 }
 

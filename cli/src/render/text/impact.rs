@@ -2,6 +2,7 @@
 //! unchanged in one line.
 
 use super::super::Page;
+use super::super::devices::Devices;
 use super::super::words::{self, Tone, count, is_told, packet, place, port_of, sign};
 use super::layout::{BOLD, DIM, GREEN, Paper, RED, YELLOW, fit, pad, paint, width};
 use super::parts;
@@ -80,7 +81,7 @@ fn headline(paper: &mut Paper, report: &ImpactReport) {
     };
     let word = words::verdict(report.verdict);
     let what = words::told_in_short(report);
-    let devices = parts::devices(&report.inputs);
+    let devices = Devices::new(&report.inputs).text(usize::MAX, str::to_owned);
     let used = width(word) + 2 + width(&what);
     if used + 3 + width(&devices) <= paper.width {
         let line = format!("{}  {what}   {}", paint(style, word), paint(DIM, &devices));

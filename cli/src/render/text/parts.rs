@@ -1,8 +1,9 @@
 //! Parts that several text reports share.
 
 use super::super::Page;
+use super::super::devices::Devices;
 use super::super::words;
-pub use super::super::words::{devices, region};
+pub use super::super::words::region;
 use super::layout::{BOLD, DIM, Paper, RED, YELLOW, count, paint, place, width};
 use anstyle::Style;
 use fw_impact::ImpactReport;
@@ -120,7 +121,7 @@ pub fn exposure(
         return;
     }
     paper.line(&format!("{}: {}", paint(style, &head), groups.len()));
-    let several = devices(inputs).contains(", ");
+    let several = Devices::new(inputs).several();
     let mut rest = list;
     for (n, group) in groups.iter().take(ENTRIES).enumerate() {
         if n > 0 {
@@ -363,26 +364,18 @@ pub fn item(paper: &mut Paper, text: &str) {
     }
 }
 
+/// Names that two lines of the widest paper can hold.
+const MOST_DEVICES: usize = 60;
+
 /// The devices, as many as two lines take, and how many more there are.
 pub fn some_devices(inputs: &[InputFile], room: usize) -> Vec<String> {
-    let all = devices(inputs);
-    let lines = super::layout::wrap(&all, room);
-    if lines.len() <= 2 {
-        return lines;
+    let devices = Devices::new(inputs);
+    let lines = |shown: usize| super::layout::wrap(&devices.text(shown, str::to_owned), room);
+    let mut shown = devices.names.len().min(MOST_DEVICES);
+    while shown > 1 && lines(shown).len() > 2 {
+        shown -= 1;
     }
-    let names: Vec<&str> = all.split(", ").collect();
-    let mut out = String::new();
-    let mut shown = 0;
-    for name in &names {
-        if width(&out) + width(name) + 2 + 16 > room * 2 {
-            break;
-        }
-        out.push_str(name);
-        out.push_str(", ");
-        shown += 1;
-    }
-    let text = format!("{out}and {} more", names.len() - shown);
-    super::layout::wrap(&text, room)
+    lines(shown)
 }
 
 /// The colour of a change.

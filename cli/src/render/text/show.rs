@@ -1,6 +1,7 @@
 //! The report of `show`.
 
 use super::super::Page;
+use super::super::devices::Devices;
 use super::layout::{BOLD, DIM, Paper, YELLOW, count, fit, paint, place, wrap};
 use super::parts;
 use crate::show::ShowReport;
@@ -16,7 +17,7 @@ pub fn text(report: &ShowReport, page: Page) -> String {
         c.modeled,
         c.inert,
         c.opaque,
-        parts::devices(&report.inputs)
+        Devices::new(&report.inputs).text(usize::MAX, str::to_owned)
     ));
     for device in report.devices.iter().flatten() {
         paper.gap();

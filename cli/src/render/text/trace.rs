@@ -1,6 +1,7 @@
 //! The report of `trace`.
 
 use super::super::Page;
+use super::super::devices::Devices;
 use super::layout::{BOLD, DIM, GREEN, Paper, RED, YELLOW, fit, paint, place, width};
 use super::parts;
 use anstyle::Style;
@@ -20,7 +21,7 @@ const fn sign(verdict: FlowVerdict) -> (Style, &'static str) {
 pub fn text(report: &TraceReport, page: Page) -> String {
     let mut paper = Paper::new(page.width);
     let (style, word) = sign(report.verdict);
-    let devices = parts::devices(&report.inputs);
+    let devices = Devices::new(&report.inputs).text(usize::MAX, str::to_owned);
     let room = page.width.saturating_sub(width(word) + 3);
     paper.line(&format!(
         "{}   {}",
