@@ -1,6 +1,6 @@
 //! `check`: the impact of a change on the declared flows.
 
-use super::{Context, add_declared, exit_code, expired, one_from_stdin};
+use super::{Context, add_declared, exit_code, expired, meant, one_from_stdin};
 use crate::args::{Check, ColorChoice, Severity};
 use crate::config::{self, Config};
 use crate::exit::Failure;
@@ -35,13 +35,13 @@ pub fn run(mut arguments: Check, voice: Voice, color: ColorChoice) -> Result<u8,
     one_from_stdin(named.into_iter().chain(approve), &arguments.inputs)?;
     let mut context = Context::new(&arguments.inputs, policy)?;
     let source = context.policy.read(flows_file)?;
-    let file = flows::read(&source, &context.names)?;
+    let file = meant(&source, "flows", flows::read(&source, &context.names))?;
     let approvals = match &arguments.approve {
-        Some(path) => Some(approve::read(
-            &context.policy.read(path)?,
-            &file.names,
-            context.clock.today(),
-        )?),
+        Some(path) => {
+            let source = context.policy.read(path)?;
+            let read = approve::read(&source, &file.names, context.clock.today());
+            Some(meant(&source, "approve", read)?)
+        }
         None => None,
     };
     let progress = Progress::start("reading configurations", !arguments.output.quiet);

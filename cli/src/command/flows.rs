@@ -1,6 +1,6 @@
 //! `flows init`, `flows check`, `flows services`.
 
-use super::names;
+use super::{meant, names};
 use crate::args::{ColorChoice, FlowsCommand};
 use crate::exit::Failure;
 use crate::flows::address::Names;
@@ -40,7 +40,8 @@ pub fn run(command: &FlowsCommand, color: ColorChoice) -> Result<u8, Failure> {
         } => {
             output::pairs(options)?;
             let source = input::text_file(file)?;
-            let declared = flows::read(&source, &names(resolve.as_deref())?)?;
+            let names = names(resolve.as_deref())?;
+            let declared = meant(&source, "flows", flows::read(&source, &names))?;
             let report = FlowsReport::new(file, &declared);
             output::write(Report::Flows(&report), options, color)?;
         }

@@ -17,11 +17,13 @@ use crate::exit::Failure;
 use crate::flows::address::Names;
 use crate::input::{self, Loaded, Settings};
 use crate::policy::Policy;
+use crate::problem::Problem;
 use crate::settings::assume::{self, Assumptions};
 use crate::settings::topology::{self, Topology};
 use crate::settings::{Expired, resolve};
 use crate::voice::Voice;
 use fw_impact::report::{AssumptionReport, ChangeSeverity, DiagnosticReport, Finding, Side};
+use fw_model::Source;
 
 /// Runs a command and gives the exit code.
 ///
@@ -71,16 +73,25 @@ impl Context {
         Ok(Self {
             clock,
             names: match &options.resolve {
-                Some(path) => resolve::read(&policy.read(path)?)?,
+                Some(path) => {
+                    let source = policy.read(path)?;
+                    meant(&source, "resolve", resolve::read(&source))?
+                }
                 None => Names::new(),
             },
             assumptions: match &options.assume {
-                Some(path) => assume::read(&policy.read(path)?, clock.today())?,
+                Some(path) => {
+                    let source = policy.read(path)?;
+                    meant(&source, "assume", assume::read(&source, clock.today()))?
+                }
                 None => Assumptions::default(),
             },
             // New devices are in the topology of the change alone.
             topology: match &options.topology {
-                Some(path) => Some(topology::read(&policy.read_here(path)?)?),
+                Some(path) => {
+                    let source = policy.read_here(path)?;
+                    Some(meant(&source, "topology", topology::read(&source))?)
+                }
                 None => None,
             },
             vendor: options.vendor.as_deref().and_then(fw_parse::vendor),
@@ -124,6 +135,22 @@ impl Context {
     }
 }
 
+/// What was read of a file that people write; where it is a configuration
+/// instead, that says more than its first error.
+///
+/// # Errors
+/// All that is wrong with it.
+fn meant<T>(source: &Source, what: &str, read: Result<T, Vec<Problem>>) -> Result<T, Failure> {
+    read.map_err(|problems| match fw_parse::detect(&source.text) {
+        Ok(found) => Failure::Input(format!(
+            "{} is no {what} file: it looks like a configuration ({})",
+            source.path,
+            found.vendor.name()
+        )),
+        Err(_) => Failure::Invalid(problems),
+    })
+}
+
 /// Standard input can be read once.
 ///
 /// # Errors
@@ -145,7 +172,10 @@ fn one_from_stdin<'a>(
 /// Reads the names of a `--resolve` file.
 fn names(path: Option<&str>) -> Result<Names, Failure> {
     match path {
-        Some(path) => Ok(resolve::read(&input::text_file(path)?)?),
+        Some(path) => {
+            let source = input::text_file(path)?;
+            meant(&source, "resolve", resolve::read(&source))
+        }
         None => Ok(Names::new()),
     }
 }

@@ -187,11 +187,24 @@ fn recognize(
     }
     match fw_parse::detect(&text) {
         Ok(candidate) => Ok((candidate.vendor, text)),
-        Err(undetected) => Err(unknown(name, &undetected)),
+        Err(undetected) => Err(unknown(name, &text, &undetected)),
     }
 }
 
-fn unknown(name: &str, undetected: &Undetected) -> String {
+/// Files that people write, by the key that each has.
+const WRITTEN: [(&str, &str); 5] = [
+    ("flows:", "a flows file (--flows)"),
+    ("approvals:", "an approve file (--approve)"),
+    ("assumptions:", "an assume file (--assume)"),
+    ("resolve:", "a resolve file (--resolve)"),
+    ("links:", "a topology file (--topology)"),
+];
+
+fn unknown(name: &str, text: &str, undetected: &Undetected) -> String {
+    let starts = |key: &str| text.lines().any(|line| line.starts_with(key));
+    if let Some((_, what)) = WRITTEN.iter().find(|(key, _)| starts(key)) {
+        return format!("{name} is no config that fwimpact knows\n  it looks like {what}");
+    }
     let mut message = format!(
         "{name} is no config that fwimpact knows (tried {} formats)\n  ",
         undetected.tried

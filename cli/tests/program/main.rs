@@ -18,6 +18,7 @@ mod messages;
 mod options;
 mod policy;
 mod pull_request;
+mod readme;
 mod run;
 mod scale;
 mod server;

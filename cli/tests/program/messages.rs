@@ -198,3 +198,31 @@ fn output_that_cannot_be_written_is_1() {
         said.err
     );
 }
+
+#[test]
+fn files_that_are_of_another_kind_are_told() {
+    let config = "hostname fw1\nASA Version 9.16(4)\naccess-list A extended permit ip any any\n";
+    let folder = folder(&[("edge.cfg", config), ("flows.yaml", FLOWS)]);
+    let here = folder.path();
+    let said = run(here, &["flows", "check", "edge.cfg"]);
+    assert_eq!(said.code, 3, "{}", said.err);
+    assert_eq!(
+        said.err,
+        "error: edge.cfg is no flows file: it looks like a configuration (cisco-asa)\n"
+    );
+    for option in ["--approve", "--assume", "--resolve", "--topology"] {
+        let mut arguments = vec!["check", "--before", "edge.cfg", "--after", "edge.cfg"];
+        arguments.extend(["--flows", "flows.yaml", option, "edge.cfg"]);
+        let said = run(here, &arguments);
+        assert_eq!(said.code, 3, "{}", said.err);
+        let what = option.trim_start_matches("--");
+        assert!(
+            said.err.contains(&format!("is no {what} file")),
+            "{}",
+            said.err
+        );
+    }
+    let said = run(here, &["diff", "flows.yaml", "edge.cfg"]);
+    assert_eq!(said.code, 3, "{}", said.err);
+    assert!(said.err.contains("looks like a flows file"), "{}", said.err);
+}
