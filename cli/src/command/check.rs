@@ -22,7 +22,7 @@ use fw_impact::report::{ChangeSeverity, Finding};
 pub fn run(mut arguments: Check, voice: Voice, color: ColorChoice) -> Result<u8, Failure> {
     let mut policy = Policy::new(arguments.policy_from.as_deref())?;
     Config::load(&mut policy)?.fill_check(&mut arguments);
-    output::pairs(&arguments.output)?;
+    output::check(&arguments.output, "check", None)?;
     voice.say(&match policy.base() {
         Some(base) => format!("flows, approvals and assumptions: from revision {base}"),
         None => "flows, approvals and assumptions: as they are in this folder".to_owned(),

@@ -6,7 +6,7 @@ use crate::exit::Failure;
 use crate::input::edits::Edits;
 use crate::output;
 use crate::progress::Progress;
-use crate::render::Report;
+use crate::render::{self, Report};
 use crate::voice::Voice;
 use fw_impact::Options;
 use fw_impact::report::ChangeSeverity;
@@ -16,7 +16,7 @@ use fw_impact::report::ChangeSeverity;
 /// # Errors
 /// If an input cannot be read.
 pub fn run(mut arguments: Diff, voice: Voice, color: ColorChoice) -> Result<u8, Failure> {
-    output::pairs(&arguments.output)?;
+    output::check(&arguments.output, "diff", Some(render::PROSE))?;
     let context = Context::usual(
         &mut arguments.inputs,
         &[&arguments.before, &arguments.after],

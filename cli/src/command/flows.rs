@@ -7,7 +7,7 @@ use crate::flows::address::Names;
 use crate::flows::{self, catalogue, starter};
 use crate::input::{self, Settings};
 use crate::output;
-use crate::render::Report;
+use crate::render::{self, Report};
 use crate::show::FlowsReport;
 use fw_impact::report::Side;
 
@@ -38,7 +38,7 @@ pub fn run(command: &FlowsCommand, color: ColorChoice) -> Result<u8, Failure> {
             resolve,
             output: options,
         } => {
-            output::pairs(options)?;
+            output::check(options, "flows check", Some(render::PLAIN))?;
             let source = input::text_file(file)?;
             let names = names(resolve.as_deref())?;
             let declared = meant(&source, "flows", flows::read(&source, &names))?;

@@ -6,7 +6,7 @@ use crate::exit::Failure;
 use crate::flows;
 use crate::output;
 use crate::problem::Problem;
-use crate::render::Report;
+use crate::render::{self, Report};
 use crate::voice::Voice;
 use fw_impact::Options;
 use fw_impact::report::{ChangeSeverity, Side};
@@ -17,7 +17,7 @@ use fw_model::{Flow, Source};
 /// # Errors
 /// If an input cannot be read, or the packets are not well formed.
 pub fn run(mut arguments: Trace, voice: Voice, color: ColorChoice) -> Result<u8, Failure> {
-    output::pairs(&arguments.output)?;
+    output::check(&arguments.output, "trace", Some(render::PROSE))?;
     let context = Context::usual(&mut arguments.inputs, &[&arguments.config])?;
     let flow = flow(&arguments, &context)?;
     let loaded = context.load(Side::Before, &arguments.config, &context.names)?;

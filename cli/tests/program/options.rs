@@ -58,6 +58,18 @@ fn help_completions_and_man() {
     assert!(script.out.contains("fwimpact"));
     let page = run(here.path(), &["man"]);
     assert!(page.out.contains(".TH"));
+    // Commands below commands have their own page, hidden ones none.
+    assert!(
+        page.out.contains("fwimpact\\-flows\\-check"),
+        "{}",
+        page.out
+    );
+    assert!(!page.out.contains("write\\-json\\-schemas"));
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(here.path(), &["completions", shell]);
+        assert_eq!(script.code, 0, "{shell}");
+        assert!(script.out.contains("--policy-from") || script.out.contains("policy-from"));
+    }
 }
 
 #[test]
@@ -236,4 +248,60 @@ fn a_line_that_only_moved_is_told_as_such() {
         "{}",
         text.out
     );
+}
+
+/// A format that a command does not have is told before any work.
+#[test]
+fn formats_of_each_command() {
+    let folder = folder::<&str>(&[]);
+    let here = folder.path();
+    for (arguments, forms) in [
+        (&["diff", "nope", "nope"][..], "text json markdown"),
+        (
+            &[
+                "trace",
+                "nope",
+                "--from",
+                "any",
+                "--to",
+                "any",
+                "--service",
+                "any",
+            ],
+            "text json markdown",
+        ),
+        (&["show", "nope"], "text json"),
+        (&["flows", "check", "nope"], "text json"),
+        (
+            &[
+                "check", "--before", "nope", "--after", "nope", "--flows", "nope",
+            ],
+            "",
+        ),
+    ] {
+        for format in [
+            "text", "json", "markdown", "html", "sarif", "junit", "csv", "gitlab", "github",
+        ] {
+            let has = forms.is_empty() || forms.split(' ').any(|f| f == format);
+            let said = run(here, &[arguments, &["--format", format]].concat());
+            assert_eq!(
+                said.code,
+                if has { 1 } else { 2 },
+                "{arguments:?} {format}: {}",
+                said.err
+            );
+            if arguments[0] != "show" {
+                let report = format!("{format}=file");
+                let said = run(here, &[arguments, &["--report", &report]].concat());
+                assert_eq!(
+                    said.code,
+                    if has { 1 } else { 2 },
+                    "{arguments:?} {format}: {}",
+                    said.err
+                );
+            }
+        }
+    }
+    let said = run(here, &["diff", "nope", "nope", "--report", "json=-"]);
+    assert_eq!(said.code, 2, "{}", said.err);
 }
