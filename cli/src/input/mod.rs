@@ -4,7 +4,9 @@
 pub mod changed;
 pub mod edits;
 pub mod git;
+mod included;
 pub mod read;
+mod recognize;
 pub mod side;
 pub mod unit;
 

@@ -1,5 +1,6 @@
 //! `comment` against a server of its own on this machine.
 
+use crate::gitlab::gitlab;
 use crate::run::{FLOWS, RULE, Run, finish_with_summary, program, rules, run, write};
 use crate::server::{Server, note, server};
 use serde_json::{Value, json};
@@ -19,7 +20,8 @@ pub fn report(folder: &Path, hurt: bool) {
     assert_eq!(run.code, 0, "{}", run.err);
 }
 
-fn comment(folder: &Path, environment: &[(&str, &str)], more: &[&str]) -> Run {
+/// Runs `comment` with an environment of its own.
+pub fn comment(folder: &Path, environment: &[(&str, &str)], more: &[&str]) -> Run {
     let mut command = program(folder);
     command.envs(environment.iter().copied());
     command.args(["comment", "impact.json", "--retry-after", "5"]);
@@ -30,7 +32,8 @@ fn comment(folder: &Path, environment: &[(&str, &str)], more: &[&str]) -> Run {
     run
 }
 
-fn github(server: &Server, more: &[&str], hurt: bool) -> Run {
+/// The comment of a workflow of a pull request.
+pub fn github(server: &Server, more: &[&str], hurt: bool) -> Run {
     let folder = tempfile::tempdir().unwrap();
     report(folder.path(), hurt);
     let environment = [
@@ -44,33 +47,8 @@ fn github(server: &Server, more: &[&str], hurt: bool) -> Run {
     run
 }
 
-/// The same where the service itself said which addresses to ask.
-fn github_unchecked(server: &Server) -> Run {
-    let folder = tempfile::tempdir().unwrap();
-    report(folder.path(), true);
-    let environment = [
-        ("GITHUB_REPOSITORY", "o/r"),
-        ("GITHUB_REF", "refs/pull/7/merge"),
-        ("GITHUB_API_URL", server.url.as_str()),
-        ("GITHUB_TOKEN", TOKEN),
-    ];
-    comment(folder.path(), &environment, &[])
-}
-
-fn gitlab(server: &Server, more: &[&str], hurt: bool) -> Run {
-    let folder = tempfile::tempdir().unwrap();
-    report(folder.path(), hurt);
-    let environment = [
-        ("CI_PROJECT_ID", "42"),
-        ("CI_MERGE_REQUEST_IID", "7"),
-        ("CI_API_V4_URL", server.url.as_str()),
-        ("GITLAB_TOKEN", TOKEN),
-    ];
-    comment(folder.path(), &environment, more)
-}
-
-const LIST: &str = "GET /repos/o/r/issues/7/comments?per_page=100&page=1";
-const CREATE: &str = "POST /repos/o/r/issues/7/comments";
+pub const LIST: &str = "GET /repos/o/r/issues/7/comments?per_page=100&page=1";
+pub const CREATE: &str = "POST /repos/o/r/issues/7/comments";
 
 #[test]
 fn the_first_comment_is_created() {
@@ -263,114 +241,6 @@ fn headers_tell_whether_a_list_goes_on() {
 }
 
 #[test]
-fn limits_and_short_failures_are_waited_for() {
-    let busy = server(vec![
-        (502, "", Value::Null),
-        (429, "retry-after: 0\r\n", json!({"message": "slow down"})),
-        (
-            403,
-            "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 1\r\n",
-            json!({}),
-        ),
-        (200, "", json!([])),
-        (
-            403,
-            "retry-after: 0\r\n",
-            json!({"message": "secondary rate limit"}),
-        ),
-        (
-            403,
-            "x-ratelimit-remaining: 4000\r\n",
-            json!({"message": "You have exceeded a secondary rate limit. Please wait"}),
-        ),
-        (201, "", json!({})),
-    ]);
-    let run = github(&busy, &[], true);
-    assert_eq!(run.code, 0, "{}", run.err);
-    assert_eq!(
-        busy.calls(),
-        [LIST, LIST, LIST, LIST, CREATE, CREATE, CREATE]
-    );
-    assert!(run.summary.is_empty());
-    // It gives up in the end, and at once where the wait would be too long.
-    let dead = server(vec![]);
-    let run = github(&dead, &[], true);
-    assert_eq!((run.code, dead.calls().len()), (1, 5), "{}", run.err);
-    let long = server(vec![(429, "retry-after: 3600\r\n", Value::Null)]);
-    let run = github(&long, &[], true);
-    assert_eq!((run.code, long.calls().len()), (1, 1), "{}", run.err);
-    assert!(run.err.contains("wait for 3600 s"), "{}", run.err);
-}
-
-#[test]
-fn a_lost_answer_makes_no_second_comment() {
-    let body = {
-        let first = server(vec![(200, "", json!([])), (201, "", json!({}))]);
-        github(&first, &[], true);
-        first.seen()[1].body.clone().unwrap()["body"].clone()
-    };
-    let own = json!([{"id": 3, "body": body, "user": {"id": 9, "type": "Bot"}}]);
-    let arrived = server(vec![
-        (200, "", json!([])),
-        (502, "", Value::Null),
-        (200, "", own),
-        (
-            403,
-            "",
-            json!({"message": "Resource not accessible by integration"}),
-        ),
-    ]);
-    let run = github(&arrived, &[], true);
-    assert_eq!(run.code, 0, "{}", run.err);
-    assert_eq!(arrived.calls(), [LIST, CREATE, LIST, "GET /user"]);
-    let lost = server(vec![
-        (200, "", json!([])),
-        (502, "", Value::Null),
-        (200, "", json!([])),
-        (201, "", json!({})),
-    ]);
-    let run = github(&lost, &[], true);
-    assert_eq!(run.code, 0, "{}", run.err);
-    assert_eq!(lost.calls(), [LIST, CREATE, LIST, CREATE]);
-    let broken = server(vec![
-        (200, "", json!([])),
-        (502, "", Value::Null),
-        (200, "", json!([])),
-        (502, "", Value::Null),
-    ]);
-    let run = github(&broken, &[], true);
-    assert_eq!((run.code, broken.calls().len()), (1, 4), "{}", run.err);
-}
-
-#[test]
-fn refusals_say_what_to_do() {
-    for (reply, said) in [
-        (
-            (401, "", json!({"message": "Bad credentials"})),
-            "error: o/r#7: status 401: Bad credentials\n  the token is wrong, or no longer valid\n",
-        ),
-        (
-            (404, "", json!({"message": "Not Found"})),
-            "error: o/r#7: status 404: Not Found\n  there is no such request, or the token may not know of it\n",
-        ),
-        (
-            (
-                422,
-                "",
-                json!({"message": "Validation Failed", "errors": [{"resource": "IssueComment", "field": "body", "code": "custom", "message": "is too long"}]}),
-            ),
-            "error: o/r#7: status 422: Validation Failed; body is too long\n",
-        ),
-        ((410, "", Value::Null), "error: o/r#7: status 410\n"),
-    ] {
-        let server = server(vec![reply]);
-        let run = github(&server, &[], true);
-        assert_eq!((run.code, run.err.as_str()), (1, said));
-        assert_eq!(server.calls().len(), 1);
-    }
-}
-
-#[test]
 fn labels_that_may_not_be_set_do_not_undo_the_comment() {
     for hurt in [true, false] {
         let server = server(vec![
@@ -395,63 +265,6 @@ fn labels_that_may_not_be_set_do_not_undo_the_comment() {
     assert_eq!(github(&server, &["--label", " "], true).code, 2);
     assert_eq!(gitlab(&server, &["--label", "a,b"], true).code, 2);
     assert!(server.calls().is_empty());
-}
-
-#[test]
-fn a_redirect_is_followed_on_its_host_alone() {
-    let other = server(vec![(200, "", json!([]))]);
-    for location in [
-        format!("location: {}/x\r\n", other.url),
-        "location: //example.org/x\r\n".to_owned(),
-    ] {
-        let server = server(vec![(301, location.leak(), Value::Null); 5]);
-        let run = github(&server, &[], true);
-        assert_eq!(run.code, 1, "{}", run.err);
-        assert!(run.err.contains("the token is not sent"), "{}", run.err);
-        assert!(other.calls().is_empty());
-    }
-    // A repository that has another name now.
-    let moved = server(vec![
-        (
-            301,
-            "location: /repositories/9/issues/7/comments\r\n",
-            Value::Null,
-        ),
-        (200, "", json!([])),
-        (
-            307,
-            "location: /repositories/9/issues/7/comments\r\n",
-            Value::Null,
-        ),
-        (201, "", json!({})),
-    ]);
-    let run = github_unchecked(&moved);
-    assert_eq!(run.code, 0, "{}", run.err);
-    assert_eq!(
-        moved.calls(),
-        [
-            LIST,
-            "GET /repositories/9/issues/7/comments",
-            CREATE,
-            "POST /repositories/9/issues/7/comments"
-        ]
-    );
-    assert!(moved.seen()[3].body.is_some());
-}
-
-#[test]
-fn the_token_is_not_sent_in_the_clear() {
-    let folder = tempfile::tempdir().unwrap();
-    report(folder.path(), true);
-    let environment = [
-        ("GITHUB_REPOSITORY", "o/r"),
-        ("GITHUB_REF", "refs/pull/7/merge"),
-        ("GITHUB_API_URL", "http://github.example.org/api/v3"),
-        ("GITHUB_TOKEN", TOKEN),
-    ];
-    let run = comment(folder.path(), &environment, &[]);
-    assert_eq!(run.code, 2, "{}", run.err);
-    assert!(run.err.contains("no https address"), "{}", run.err);
 }
 
 #[test]
@@ -500,126 +313,6 @@ fn a_check_that_failed_is_never_green() {
     std::fs::write(folder.path().join("impact.json"), "{}").unwrap();
     let run = comment(folder.path(), &environment, &[]);
     assert_eq!(run.code, 3, "{}", run.err);
-}
-
-#[test]
-fn gitlab_notes_and_labels() {
-    let server = server(vec![
-        (200, "", json!([])),
-        (201, "", json!({"id": 9})),
-        (200, "", json!({})),
-    ]);
-    let run = gitlab(&server, &["--label", "risk"], true);
-    assert_eq!(run.code, 0, "{}", run.err);
-    assert_eq!(
-        server.calls(),
-        [
-            "GET /projects/42/merge_requests/7/notes?per_page=100&page=1",
-            "POST /projects/42/merge_requests/7/notes",
-            "PUT /projects/42/merge_requests/7",
-        ]
-    );
-    let seen = server.seen();
-    assert_eq!(seen[0].header("private-token"), Some(TOKEN));
-    assert!(seen[1].body.as_ref().unwrap()["body"].is_string());
-    assert_eq!(seen[2].body, Some(json!({"add_labels": "risk"})));
-}
-
-#[test]
-fn a_gitlab_note_is_updated() {
-    let server = server(vec![
-        (
-            200,
-            "",
-            json!([{"id": 9, "body": "<!-- fwimpact:default -->\n", "author": {"id": 5}}]),
-        ),
-        (200, "", json!({"id": 5})),
-        (200, "", json!({"id": 9})),
-        (200, "", json!({})),
-    ]);
-    let run = gitlab(&server, &["--label", "risk"], false);
-    assert_eq!(run.code, 0, "{}", run.err);
-    assert_eq!(
-        server.calls()[2],
-        "PUT /projects/42/merge_requests/7/notes/9"
-    );
-    assert_eq!(
-        server.seen()[3].body,
-        Some(json!({"remove_labels": "risk"}))
-    );
-}
-
-/// The pipeline of a fork runs in the fork, with the token of its job.
-#[test]
-fn a_gitlab_pipeline_of_a_fork() {
-    for status in [401, 403, 404] {
-        let server = server(vec![(status, "", json!({"message": "no"}))]);
-        let folder = tempfile::tempdir().unwrap();
-        report(folder.path(), true);
-        let environment = [
-            ("CI_PROJECT_ID", "43"),
-            ("CI_MERGE_REQUEST_PROJECT_ID", "42"),
-            ("CI_MERGE_REQUEST_IID", "7"),
-            ("CI_API_V4_URL", server.url.as_str()),
-            ("CI_JOB_TOKEN", TOKEN),
-        ];
-        let run = comment(folder.path(), &environment, &[]);
-        assert_eq!(run.code, 0, "{status}: {}", run.err);
-        assert!(run.err.contains("no write access to 42!7"), "{}", run.err);
-        assert!(run.err.contains("GITLAB_TOKEN"), "{}", run.err);
-        let seen = server.seen();
-        assert!(
-            seen[0]
-                .path
-                .starts_with("/projects/42/merge_requests/7/notes?")
-        );
-        assert_eq!(seen[0].header("job-token"), Some(TOKEN));
-    }
-    let server = server(vec![(401, "", json!({"message": "401 Unauthorized"}))]);
-    let wrong = gitlab(&server, &[], true);
-    assert_eq!(wrong.code, 1, "{}", wrong.err);
-    assert!(wrong.err.contains("no longer valid"), "{}", wrong.err);
-}
-
-/// Addresses to which a token does not go, and certificates that are not there.
-#[test]
-fn addresses_and_certificates() {
-    let folder = tempfile::tempdir().unwrap();
-    report(folder.path(), true);
-    write(folder.path(), "none.pem", "no certificate\n");
-    let run = |address: &str, more: &[(&str, &str)]| {
-        let mut environment = vec![
-            ("GITHUB_REPOSITORY", "o/r"),
-            ("GITHUB_REF", "refs/pull/7/merge"),
-            ("GITHUB_API_URL", address),
-            ("GITHUB_TOKEN", TOKEN),
-        ];
-        environment.extend(more);
-        comment(folder.path(), &environment, &[])
-    };
-    for address in [
-        "http://localhost:1@github.example.org",
-        "https://x@github.example.org/api/v3",
-        "github.example.org",
-        "https://",
-        "ftp://github.example.org",
-    ] {
-        let run = run(address, &[]);
-        assert_eq!(run.code, 2, "{address}: {}", run.err);
-        assert!(run.err.contains("no https address"), "{}", run.err);
-    }
-    for (file, said) in [
-        ("nope.pem", "cannot read nope.pem"),
-        ("none.pem", "no certificate"),
-    ] {
-        let run = run("https://127.0.0.1:1", &[("SSL_CERT_FILE", file)]);
-        assert_eq!(run.code, 2, "{}", run.err);
-        assert!(run.err.contains(said), "{}", run.err);
-    }
-    // A token that cannot be a header is not told either.
-    let odd = [("GITHUB_TOKEN", "secret-token-of-the-test\nx")];
-    let run = run("http://127.0.0.1:1", &odd);
-    assert_eq!(run.code, 1, "{}", run.err);
 }
 
 #[test]
