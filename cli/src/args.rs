@@ -154,6 +154,11 @@ pub struct Diff {
     /// Configuration after the change.
     #[arg(value_name = "AFTER")]
     pub after: String,
+    /// Where assumptions, resolved names and fwimpact.toml are read from:
+    /// git:REV, or `here`. In the pipeline of a pull or merge request the
+    /// default is its merge base.
+    #[arg(long, value_name = "git:REV|here")]
+    pub policy_from: Option<String>,
     /// Inputs.
     #[command(flatten)]
     pub inputs: InputOptions,

@@ -5,11 +5,12 @@ use crate::args::{ColorChoice, Diff};
 use crate::exit::Failure;
 use crate::input::edits::Edits;
 use crate::output;
+use crate::policy::Policy;
 use crate::progress::Progress;
 use crate::render::{self, Report};
 use crate::voice::Voice;
 use fw_impact::Options;
-use fw_impact::report::ChangeSeverity;
+use fw_impact::report::{ChangeSeverity, DiagnosticReport, Side};
 
 /// Runs it.
 ///
@@ -17,13 +18,18 @@ use fw_impact::report::ChangeSeverity;
 /// If an input cannot be read.
 pub fn run(mut arguments: Diff, voice: Voice, color: ColorChoice) -> Result<u8, Failure> {
     output::check(&arguments.output, "diff", Some(render::PROSE))?;
-    let context = Context::usual(
+    let policy = Policy::new(arguments.policy_from.as_deref())?;
+    let mut context = Context::with(
+        policy,
         &mut arguments.inputs,
         &[&arguments.before, &arguments.after],
     )?;
     let progress = Progress::start("comparing", !arguments.output.quiet);
     let (before, after) = context.load_both(&arguments.before, &arguments.after, &context.names)?;
     voice.inputs(&[&before, &after]);
+    context
+        .policy
+        .topology(before.topology_file.as_ref(), after.topology_file.as_ref());
     let edits = Edits::new(&before, &after);
     let mut inputs = before.inputs.clone();
     inputs.extend(after.inputs.iter().cloned());
@@ -44,6 +50,17 @@ pub fn run(mut arguments: Diff, voice: Voice, color: ColorChoice) -> Result<u8, 
         &context.assumptions,
         &[&before, &after],
     );
+    // This report has no findings of its own kind.
+    let edited = context.policy.findings.iter();
+    report.diagnostics.extend(edited.map(|f| DiagnosticReport {
+        code: f.code.clone(),
+        severity: "warning".into(),
+        side: Some(Side::After),
+        file: f.file.clone(),
+        line: None,
+        message: f.message.clone(),
+        effect: "none".into(),
+    }));
     drop(progress);
     voice.step("comparing");
     output::write(Report::Diff(&report), &arguments.output, color)?;

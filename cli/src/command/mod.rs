@@ -102,7 +102,15 @@ impl Context {
     /// For commands that give no verdict on a change: all files are those of
     /// this folder.
     fn usual(options: &mut InputOptions, inputs: &[&str]) -> Result<Self, Failure> {
-        let mut policy = Policy::here();
+        Self::with(Policy::here(), options, inputs)
+    }
+
+    /// What fwimpact.toml and the options name, with files from `policy`.
+    fn with(
+        mut policy: Policy,
+        options: &mut InputOptions,
+        inputs: &[&str],
+    ) -> Result<Self, Failure> {
         Config::load(&mut policy)?.fill_input(options);
         one_from_stdin(inputs.iter().copied(), options)?;
         Self::new(options, policy)

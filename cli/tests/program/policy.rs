@@ -288,3 +288,32 @@ fn the_base_of_every_kind_of_pipeline() {
     let judged = run_with(here, &pushed, &check(&[]));
     assert_eq!(judged.code, 0, "{}", judged.err);
 }
+
+#[test]
+fn a_diff_is_not_judged_by_its_own_assumptions() {
+    let assume = "assumptions:\n  - {line: \"-A FORWARD -m frob*\", inert: true}\n";
+    let unknown = rules(&format!(
+        "-A FORWARD -m frobnicate --knob 3 -j DROP\n{RULE}"
+    ));
+    let folder = repository(&[("net/edge.rules", &unknown), ("assume.yaml", assume)]);
+    let here = folder.path();
+    git(here, &["checkout", "-q", "main"]);
+    write(here, "assume.yaml", "assumptions: []\n");
+    git(here, &["add", "."]);
+    git(here, &["commit", "-qm", "files of the base"]);
+    git(here, &["checkout", "-q", "change"]);
+    let arguments = ["diff", "git:main:net", "net", "--assume", "assume.yaml"];
+    assert_eq!(run(here, &arguments).code, 0);
+    let told = run(
+        here,
+        &[
+            &arguments[..],
+            &["--policy-from", "git:main", "--format", "json"],
+        ]
+        .concat(),
+    );
+    assert_eq!(told.code, 12, "{}", told.err);
+    let report = told.json();
+    let notes = report["diagnostics"].as_array().unwrap();
+    assert!(notes.iter().any(|d| d["code"] == "policy-file-changed"));
+}
