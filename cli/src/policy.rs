@@ -195,7 +195,7 @@ fn requested() -> Result<Option<String>, Failure> {
         // A pipeline of merged results, else one of the branch.
         .or_else(|| variable("CI_MERGE_REQUEST_DIFF_BASE_SHA"))
     {
-        git::commit(&base)
+        git::merge_base(&base)
     } else if let Some(base) = variable("GITHUB_BASE_REF") {
         git::merge_base(&format!("origin/{base}"))
     } else if let Some(base) = queued() {
@@ -206,7 +206,7 @@ fn requested() -> Result<Option<String>, Failure> {
     found.map(Some).map_err(|failure| {
         Failure::Io(format!(
             "the base of this request cannot be found\n  {}\n  check out its whole history (fetch-depth: 0), or say --policy-from git:REV or --policy-from here",
-            failure.render()
+            failure.render().trim_start_matches("error: ")
         ))
     })
 }
