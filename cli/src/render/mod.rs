@@ -2,6 +2,7 @@
 //!
 //! A format is one file with a [`Format`] in it, and one line in [`FORMATS`].
 
+pub mod assumed;
 pub mod csv;
 pub mod devices;
 pub mod github;

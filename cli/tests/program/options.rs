@@ -305,3 +305,25 @@ fn formats_of_each_command() {
     let said = run(here, &["diff", "nope", "nope", "--report", "json=-"]);
     assert_eq!(said.code, 2, "{}", said.err);
 }
+
+/// With several devices every rule says which one it is of, and what holds for
+/// several is said once.
+#[test]
+fn a_network_is_told_by_device() {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../fixtures/network/chain_of_three"
+    );
+    let mut arguments = vec!["check", "--before", "before", "--after", "after"];
+    arguments.extend(["--flows", "flows.yaml"]);
+    let said = run(std::path::Path::new(folder), &arguments);
+    assert_eq!(said.code, 14, "{}", said.err);
+    for part in [
+        "core (cisco-asa); 2 devices unchanged",
+        "permit   LAN_IN 1 on branch",
+        "deny     TRANSIT_IN implicit deny on core",
+        "(on branch, core)",
+    ] {
+        assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+}

@@ -1,6 +1,7 @@
 //! What the template shows, made ready.
 
 use super::super::Page;
+use super::super::assumed;
 use super::super::devices::Devices;
 use super::super::words::{
     self, Tone, change, is_told, packet, packets, place, port_of, sign, worst_first,
@@ -162,15 +163,7 @@ impl<'a> ImpactPage<'a> {
         let quiet = report.flows.iter().filter(|f| !is_told(f));
         let first = flows.len();
         flows.extend(quiet.enumerate().map(|(n, f)| row(first + n, f, false)));
-        let mut assumed = report.assumptions.clone();
-        assumed.extend(
-            report
-                .flows
-                .iter()
-                .flat_map(|f| f.assumptions.iter().cloned()),
-        );
-        assumed.sort();
-        assumed.dedup_by(|a, b| a.code == b.code && a.text == b.text && a.device == b.device);
+        let assumed = assumed::of_report(report);
         Self {
             title: format!("fwimpact: {told}"),
             tone: match report.verdict {
@@ -339,8 +332,7 @@ fn details(flow: &FlowReport) -> Details {
         .collect(),
         examples,
         paths,
-        assumptions: flow
-            .assumptions
+        assumptions: assumed::together(&flow.assumptions)
             .iter()
             .map(|a| format!("{}: {}", a.code, a.text))
             .collect(),

@@ -1,6 +1,7 @@
 //! The details of a flow in a comment.
 
 use super::super::Page;
+use super::super::assumed;
 use super::super::words::{self, Tone, change, count, packet, packets, sign};
 use super::paper::{block, code, escape, fit, line};
 use fw_impact::report::{Decision, EditKind, FlowReport, Impact, Region};
@@ -108,7 +109,8 @@ pub fn details(page: Page<'_>, flow: &FlowReport) -> String {
     if let Some(passing) = &flow.passing {
         out.push_str(&format!("- {} still passes\n", code(&packet(passing))));
     }
-    let codes: Vec<String> = flow.assumptions.iter().map(|a| code(&a.code)).collect();
+    let codes = assumed::codes(&flow.assumptions);
+    let codes: Vec<String> = codes.into_iter().map(code).collect();
     if !codes.is_empty() {
         out.push_str(&format!("- rests on {}\n", codes.join(", ")));
     }

@@ -1,6 +1,7 @@
 //! The comment on a change.
 
 use super::super::Page;
+use super::super::assumed;
 use super::super::devices::Devices;
 use super::super::words::{self, count, is_told, port_of, worst_first};
 use super::flow::{details, verdict};
@@ -277,15 +278,7 @@ fn unchanged(paper: &mut Paper, report: &ImpactReport) {
 }
 
 fn remarks(paper: &mut Paper, page: Page<'_>, report: &ImpactReport, cut: &mut Vec<String>) {
-    let mut list = report.assumptions.clone();
-    list.extend(
-        report
-            .flows
-            .iter()
-            .flat_map(|f| f.assumptions.iter().cloned()),
-    );
-    list.sort();
-    list.dedup_by(|a, b| a.code == b.code && a.text == b.text && a.device == b.device);
+    let list = assumed::of_report(report);
     let grave: Vec<_> = report
         .diagnostics
         .iter()

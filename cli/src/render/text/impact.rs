@@ -2,6 +2,7 @@
 //! unchanged in one line.
 
 use super::super::Page;
+use super::super::assumed;
 use super::super::devices::Devices;
 use super::super::words::{self, Tone, count, is_told, packet, place, port_of, sign};
 use super::layout::{BOLD, DIM, GREEN, Paper, RED, YELLOW, fit, pad, paint, width};
@@ -18,6 +19,7 @@ const TITLES: usize = 200;
 /// The report as text.
 pub fn text(report: &ImpactReport, page: Page) -> String {
     let mut paper = Paper::new(page.width);
+    paper.several = Devices::new(&report.inputs).several();
     headline(&mut paper, report);
     if page.quiet {
         return paper.finish();
@@ -56,15 +58,7 @@ pub fn text(report: &ImpactReport, page: Page) -> String {
     parts::closed(&mut paper, &report.closed_groups);
     parts::findings(&mut paper, report);
     parts::coverage(&mut paper, &report.coverage);
-    let mut assumptions = report.assumptions.clone();
-    for f in &report.flows {
-        for a in &f.assumptions {
-            if !assumptions.contains(a) {
-                assumptions.push(a.clone());
-            }
-        }
-    }
-    parts::assumptions(&mut paper, &assumptions);
+    parts::assumptions(&mut paper, &assumed::of_report(report));
     parts::diagnostics(&mut paper, &report.diagnostics);
     if let Some(at) = &report.judged_at {
         paper.prose(&format!("Schedules are judged at {at}."));
@@ -186,7 +180,7 @@ fn flow(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
             label = "";
         }
     }
-    let codes: Vec<&str> = flow.assumptions.iter().map(|a| a.code.as_str()).collect();
+    let codes = assumed::codes(&flow.assumptions);
     if !codes.is_empty() {
         paper.labelled("assumes", DIM, &codes.join(", "));
     }

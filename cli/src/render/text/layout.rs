@@ -164,6 +164,8 @@ pub struct Paper {
     out: String,
     /// Columns.
     pub width: usize,
+    /// There are several devices: a rule has to say which one it is of.
+    pub several: bool,
 }
 
 impl Paper {
@@ -172,6 +174,7 @@ impl Paper {
         Self {
             out: String::new(),
             width,
+            several: false,
         }
     }
 

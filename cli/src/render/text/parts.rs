@@ -62,7 +62,10 @@ const RULE_LINES: usize = 4;
 
 /// A deciding rule; its text stands beside it if it fits, else below it.
 fn rule(paper: &mut Paper, label: &str, d: &Decision) {
-    let head = format!("{:<8} {}", d.action, words::rule(d));
+    let mut head = format!("{:<8} {}", d.action, words::rule(d));
+    if paper.several {
+        head.push_str(&format!(" on {}", d.device));
+    }
     // The file of an implicit rule says nothing.
     let at = if d.line.is_some() {
         place(d.file.as_deref(), d.line)

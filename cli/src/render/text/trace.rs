@@ -1,6 +1,7 @@
 //! The report of `trace`.
 
 use super::super::Page;
+use super::super::assumed;
 use super::super::devices::Devices;
 use super::layout::{BOLD, DIM, GREEN, Paper, RED, YELLOW, fit, paint, place, width};
 use super::parts;
@@ -36,7 +37,7 @@ pub fn text(report: &TraceReport, page: Page) -> String {
         one(&mut paper, path);
     }
     paper.gap();
-    parts::assumptions(&mut paper, &report.assumptions);
+    parts::assumptions(&mut paper, &assumed::together(&report.assumptions));
     parts::diagnostics(&mut paper, &report.diagnostics);
     parts::exit(&mut paper, report.exit_code, page);
     paper.finish()
