@@ -7,7 +7,7 @@ import sys
 import jsonschema
 from lxml import etree
 
-sarif_schema, junit_schema, folder, impact_schema = sys.argv[1:5]
+sarif_schema, junit_schema, folder, own_schemas = sys.argv[1:5]
 failed = False
 
 
@@ -55,9 +55,15 @@ quality = jsonschema.Draft202012Validator({
     },
 })
 assert list(quality.iter_errors([{}]))
-schema = json.load(open(impact_schema))
-own = jsonschema.validators.validator_for(schema)(schema)
-assert list(own.iter_errors({}))
+# The program's own forms: the ending of a file, and its schema.
+own = {}
+for ending, name in {
+    ".json": "impact", ".diff": "diff", ".trace": "trace", ".show": "show",
+    ".coverage": "show", ".flows-check": "flows-check",
+}.items():
+    schema = json.load(open(f"{own_schemas}/{name}.schema.json"))
+    own[ending] = jsonschema.validators.validator_for(schema)(schema)
+    assert list(own[ending].iter_errors({})), f"the schema of {name} rejects nothing"
 real = sorted(pathlib.Path(folder, "real").glob("*.sarif"))
 assert len(real) > 50, "too few fixtures were run"
 errors = []
@@ -65,11 +71,12 @@ for path in real:
     found = [*validator.iter_errors(json.load(open(path)))]
     issues = json.load(open(path.with_suffix(".gitlab")))
     found += quality.iter_errors(issues)
-    found += own.iter_errors(json.load(open(path.with_suffix(".json"))))
+    for ending, validator_of_ours in own.items():
+        found += validator_of_ours.iter_errors(json.load(open(path.with_suffix(ending))))
     errors += [f"{path.stem}: {list(e.path)}: {e.message[:200]}" for e in found]
     if len({i["fingerprint"] for i in issues}) != len(issues):
         errors.append(f"{path.stem}: a fingerprint is there twice")
     if not xsd.validate(etree.parse(path.with_suffix(".junit"))):
         errors += [f"{path.stem}: {e}" for e in xsd.error_log]
-report(f"{len(real)} fixtures as SARIF, JUnit, code quality and JSON", errors)
+report(f"{len(real)} fixtures as SARIF, JUnit, code quality and the JSON of every command", errors)
 sys.exit(failed)

@@ -41,9 +41,10 @@ pub struct Arguments {
     /// CLICOLOR_FORCE.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
-    /// Says on standard error what is read and from where.
-    #[arg(long, short, global = true)]
-    pub verbose: bool,
+    /// Says on standard error what is read and from where; twice, also how
+    /// long each step takes.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
 }
 
 /// When to use colour.
@@ -153,6 +154,11 @@ pub struct Diff {
     /// Configuration after the change.
     #[arg(value_name = "AFTER")]
     pub after: String,
+    /// Where assumptions, resolved names and fwimpact.toml are read from:
+    /// git:REV, or `here`. In the pipeline of a pull or merge request the
+    /// default is its merge base.
+    #[arg(long, value_name = "git:REV|here")]
+    pub policy_from: Option<String>,
     /// Inputs.
     #[command(flatten)]
     pub inputs: InputOptions,

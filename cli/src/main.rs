@@ -15,6 +15,7 @@ mod progress;
 mod render;
 mod settings;
 mod show;
+mod voice;
 mod yaml;
 
 use clap::Parser as _;

@@ -24,11 +24,28 @@ pub fn page<'a>(options: &OutputOptions, links: &'a Links) -> Page<'a> {
     }
 }
 
-/// Checks `FORMAT=FILE` pairs before the work starts.
+/// Checks the formats before the work starts; `forms` are those that the
+/// command has, `None` for all.
+///
+/// # Errors
+/// If one is not known, or the command has no form for it.
+pub fn check(
+    options: &OutputOptions,
+    command: &str,
+    forms: Option<&[&str]>,
+) -> Result<(), Failure> {
+    render::has_form(options.format(), command, forms)?;
+    for (format, _) in pairs(options)? {
+        render::has_form(format, command, forms)?;
+    }
+    Ok(())
+}
+
+/// The `FORMAT=FILE` pairs.
 ///
 /// # Errors
 /// If one is not of this form.
-pub fn pairs(options: &OutputOptions) -> Result<Vec<(&str, &str)>, Failure> {
+fn pairs(options: &OutputOptions) -> Result<Vec<(&str, &str)>, Failure> {
     let mut out = Vec::new();
     for pair in &options.report {
         let (format, file) = pair
@@ -45,6 +62,11 @@ pub fn pairs(options: &OutputOptions) -> Result<Vec<(&str, &str)>, Failure> {
                 .unwrap_or_else(|| format!("known are {}", known.join(", ")));
             return Err(Failure::Usage(format!(
                 "--report `{pair}`: unknown format `{format}`\n  {hint}"
+            )));
+        }
+        if file == "-" {
+            return Err(Failure::Usage(format!(
+                "--report `{pair}`: a report is a file\n  standard output takes the one of --format"
             )));
         }
         out.push((format, file));

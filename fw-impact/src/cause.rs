@@ -395,6 +395,7 @@ impl<'c, 'a> Causes<'c, 'a> {
             line: edit.line,
             text: edit.text.clone(),
             context: context(side.snapshot, edit),
+            moved: None,
         })
     }
 }

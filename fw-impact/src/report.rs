@@ -393,6 +393,10 @@ pub struct Cause {
     /// OUT_IN 2`), where there is something to say.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub context: Option<String>,
+    /// The number of the same line on the other side, where it only stands
+    /// somewhere else now.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub moved: Option<u32>,
 }
 
 /// What was done to a line.

@@ -1,6 +1,6 @@
 //! `check`: the impact of a change on the declared flows.
 
-use super::{Context, add_declared, exit_code, expired};
+use super::{Context, add_declared, exit_code, expired, meant, one_from_stdin};
 use crate::args::{Check, ColorChoice, Severity};
 use crate::config::{self, Config};
 use crate::exit::Failure;
@@ -11,6 +11,7 @@ use crate::policy::Policy;
 use crate::progress::Progress;
 use crate::render::Report;
 use crate::settings::approve;
+use crate::voice::Voice;
 use fw_impact::Options;
 use fw_impact::report::{ChangeSeverity, Finding};
 
@@ -18,48 +19,41 @@ use fw_impact::report::{ChangeSeverity, Finding};
 ///
 /// # Errors
 /// If an input cannot be read.
-pub fn run(mut arguments: Check, verbose: bool, color: ColorChoice) -> Result<u8, Failure> {
+pub fn run(mut arguments: Check, voice: Voice, color: ColorChoice) -> Result<u8, Failure> {
     let mut policy = Policy::new(arguments.policy_from.as_deref())?;
     Config::load(&mut policy)?.fill_check(&mut arguments);
-    output::pairs(&arguments.output)?;
-    let say = |text: &str| {
-        if verbose {
-            output::print_error(text, color);
-        }
-    };
-    say(&match policy.base() {
+    output::check(&arguments.output, "check", None)?;
+    voice.say(&match policy.base() {
         Some(base) => format!("flows, approvals and assumptions: from revision {base}"),
         None => "flows, approvals and assumptions: as they are in this folder".to_owned(),
     });
     let before = needed("before", arguments.before.as_ref())?;
     let after = needed("after", arguments.after.as_ref())?;
     let flows_file = needed("flows", arguments.flows.as_ref())?;
+    let approve = arguments.approve.as_deref();
+    let named = [before, after, flows_file];
+    one_from_stdin(named.into_iter().chain(approve), &arguments.inputs)?;
     let mut context = Context::new(&arguments.inputs, policy)?;
     let source = context.policy.read(flows_file)?;
-    let file = flows::read(&source, &context.names)?;
+    let file = meant(&source, "flows", flows::read(&source, &context.names))?;
     let approvals = match &arguments.approve {
-        Some(path) => Some(approve::read(
-            &context.policy.read(path)?,
-            &file.names,
-            context.clock.today(),
-        )?),
+        Some(path) => {
+            let source = context.policy.read(path)?;
+            let read = approve::read(&source, &file.names, context.clock.today());
+            Some(meant(&source, "approve", read)?)
+        }
         None => None,
     };
     let progress = Progress::start("reading configurations", !arguments.output.quiet);
     let (mut before, mut after) = context.load_both(before, after, &file.names)?;
     drop(progress);
-    for input in before.inputs.iter().chain(&after.inputs) {
-        say(&format!(
-            "{}: {} is {} ({})",
-            input.role.as_str(),
-            input.path,
-            input.device,
-            input.vendor
-        ));
-    }
+    context
+        .policy
+        .topology(before.topology_file.as_ref(), after.topology_file.as_ref());
+    voice.inputs(&[&before, &after]);
     if arguments.changed {
         let (left, judged) = input::changed::keep(&mut before, &mut after, &file.flows);
-        say(&format!(
+        voice.say(&format!(
             "--changed: {judged} devices are judged, {left} are left out"
         ));
     }
@@ -79,7 +73,9 @@ pub fn run(mut arguments: Check, verbose: bool, color: ColorChoice) -> Result<u8
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let mut report = fw_impact::compare(&before.snapshot, &after.snapshot, &file.flows, &options);
+    edits.mark_moves(&mut report.flows);
     drop(progress);
+    voice.step("judging");
     report
         .findings
         .extend(std::mem::take(&mut context.policy.findings));
@@ -97,9 +93,11 @@ pub fn run(mut arguments: Check, verbose: bool, color: ColorChoice) -> Result<u8
     add_declared(
         &mut report.assumptions,
         &mut report.diagnostics,
+        &context.assumptions,
         &[&before, &after],
     );
     output::write(Report::Impact(&report), &arguments.output, color)?;
+    voice.step("writing");
     Ok(exit_code(report.exit_code, &arguments.output))
 }
 

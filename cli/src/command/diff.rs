@@ -5,20 +5,31 @@ use crate::args::{ColorChoice, Diff};
 use crate::exit::Failure;
 use crate::input::edits::Edits;
 use crate::output;
+use crate::policy::Policy;
 use crate::progress::Progress;
-use crate::render::Report;
+use crate::render::{self, Report};
+use crate::voice::Voice;
 use fw_impact::Options;
-use fw_impact::report::ChangeSeverity;
+use fw_impact::report::{ChangeSeverity, DiagnosticReport, Side};
 
 /// Runs it.
 ///
 /// # Errors
 /// If an input cannot be read.
-pub fn run(mut arguments: Diff, color: ColorChoice) -> Result<u8, Failure> {
-    output::pairs(&arguments.output)?;
-    let context = Context::usual(&mut arguments.inputs)?;
+pub fn run(mut arguments: Diff, voice: Voice, color: ColorChoice) -> Result<u8, Failure> {
+    output::check(&arguments.output, "diff", Some(render::PROSE))?;
+    let policy = Policy::new(arguments.policy_from.as_deref())?;
+    let mut context = Context::with(
+        policy,
+        &mut arguments.inputs,
+        &[&arguments.before, &arguments.after],
+    )?;
     let progress = Progress::start("comparing", !arguments.output.quiet);
     let (before, after) = context.load_both(&arguments.before, &arguments.after, &context.names)?;
+    voice.inputs(&[&before, &after]);
+    context
+        .policy
+        .topology(before.topology_file.as_ref(), after.topology_file.as_ref());
     let edits = Edits::new(&before, &after);
     let mut inputs = before.inputs.clone();
     inputs.extend(after.inputs.iter().cloned());
@@ -36,9 +47,22 @@ pub fn run(mut arguments: Diff, color: ColorChoice) -> Result<u8, Failure> {
     add_declared(
         &mut report.assumptions,
         &mut report.diagnostics,
+        &context.assumptions,
         &[&before, &after],
     );
+    // This report has no findings of its own kind.
+    let edited = context.policy.findings.iter();
+    report.diagnostics.extend(edited.map(|f| DiagnosticReport {
+        code: f.code.clone(),
+        severity: "warning".into(),
+        side: Some(Side::After),
+        file: f.file.clone(),
+        line: None,
+        message: f.message.clone(),
+        effect: "none".into(),
+    }));
     drop(progress);
+    voice.step("comparing");
     output::write(Report::Diff(&report), &arguments.output, color)?;
     Ok(exit_code(report.exit_code, &arguments.output))
 }

@@ -1,13 +1,13 @@
 //! `flows init`, `flows check`, `flows services`.
 
-use super::names;
+use super::{meant, names};
 use crate::args::{ColorChoice, FlowsCommand};
 use crate::exit::Failure;
 use crate::flows::address::Names;
 use crate::flows::{self, catalogue, starter};
 use crate::input::{self, Settings};
 use crate::output;
-use crate::render::Report;
+use crate::render::{self, Report};
 use crate::show::FlowsReport;
 use fw_impact::report::Side;
 
@@ -38,9 +38,10 @@ pub fn run(command: &FlowsCommand, color: ColorChoice) -> Result<u8, Failure> {
             resolve,
             output: options,
         } => {
-            output::pairs(options)?;
+            output::check(options, "flows check", Some(render::PLAIN))?;
             let source = input::text_file(file)?;
-            let declared = flows::read(&source, &names(resolve.as_deref())?)?;
+            let names = names(resolve.as_deref())?;
+            let declared = meant(&source, "flows", flows::read(&source, &names))?;
             let report = FlowsReport::new(file, &declared);
             output::write(Report::Flows(&report), options, color)?;
         }

@@ -13,16 +13,19 @@ pub fn run(color: ColorChoice) -> Result<u8, Failure> {
     let mut page = Vec::new();
     let mut command = Arguments::command();
     command.build();
-    let write = |command: clap::Command, page: &mut Vec<u8>| {
-        clap_mangen::Man::new(command)
-            .render(page)
-            .map_err(|e| Failure::io("write", "the manual page", &e))
-    };
-    write(command.clone(), &mut page)?;
-    for sub in command.get_subcommands().filter(|c| !c.is_hide_set()) {
-        let name = format!("fwimpact-{}", sub.get_name());
-        write(sub.clone().name(name), &mut page)?;
-    }
+    write(&command, "fwimpact", &mut page)?;
     output::print(&String::from_utf8_lossy(&page), color)?;
     Ok(0)
+}
+
+/// Adds the page of a command, and those of the commands below it.
+fn write(command: &clap::Command, name: &str, page: &mut Vec<u8>) -> Result<(), Failure> {
+    clap_mangen::Man::new(command.clone().name(name.to_owned()))
+        .render(page)
+        .map_err(|e| Failure::io("write", "the manual page", &e))?;
+    let below = command.get_subcommands();
+    for sub in below.filter(|c| !c.is_hide_set() && c.get_name() != "help") {
+        write(sub, &format!("{name}-{}", sub.get_name()), page)?;
+    }
+    Ok(())
 }

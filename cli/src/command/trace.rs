@@ -6,7 +6,8 @@ use crate::exit::Failure;
 use crate::flows;
 use crate::output;
 use crate::problem::Problem;
-use crate::render::Report;
+use crate::render::{self, Report};
+use crate::voice::Voice;
 use fw_impact::Options;
 use fw_impact::report::{ChangeSeverity, Side};
 use fw_model::{Flow, Source};
@@ -15,11 +16,12 @@ use fw_model::{Flow, Source};
 ///
 /// # Errors
 /// If an input cannot be read, or the packets are not well formed.
-pub fn run(mut arguments: Trace, color: ColorChoice) -> Result<u8, Failure> {
-    output::pairs(&arguments.output)?;
-    let context = Context::usual(&mut arguments.inputs)?;
+pub fn run(mut arguments: Trace, voice: Voice, color: ColorChoice) -> Result<u8, Failure> {
+    output::check(&arguments.output, "trace", Some(render::PROSE))?;
+    let context = Context::usual(&mut arguments.inputs, &[&arguments.config])?;
     let flow = flow(&arguments, &context)?;
     let loaded = context.load(Side::Before, &arguments.config, &context.names)?;
+    voice.inputs(&[&loaded]);
     let options = Options {
         now: context.clock.now(),
         horizon: context.clock.horizon(),
@@ -31,7 +33,13 @@ pub fn run(mut arguments: Trace, color: ColorChoice) -> Result<u8, Failure> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let mut report = fw_impact::trace(&loaded.snapshot, &flow, &options);
-    add_declared(&mut report.assumptions, &mut report.diagnostics, &[&loaded]);
+    voice.step("tracing");
+    add_declared(
+        &mut report.assumptions,
+        &mut report.diagnostics,
+        &context.assumptions,
+        &[&loaded],
+    );
     output::write(Report::Trace(&report), &arguments.output, color)?;
     Ok(exit_code(report.exit_code, &arguments.output))
 }

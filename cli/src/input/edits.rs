@@ -3,7 +3,7 @@
 
 use super::side::Loaded;
 use super::unit::Unit;
-use fw_impact::report::EditKind;
+use fw_impact::report::{EditKind, FlowReport, Side};
 use fw_impact::{Counterfactual, Edit};
 use fw_model::{Ledger, LineStatus, Snapshot, Source, SourceId};
 use fw_parse::vendor::Vendor;
@@ -16,6 +16,8 @@ pub struct Edits<'a> {
     files: Vec<FilePair>,
     edits: Vec<Edit>,
     hunks: usize,
+    /// Lines that only stand somewhere else now: where, by side, file and line.
+    moves: BTreeMap<(Side, String, u32), u32>,
 }
 
 /// The two versions of one file.
@@ -164,6 +166,7 @@ impl<'a> Edits<'a> {
             files: Vec::new(),
             edits: Vec::new(),
             hunks: 0,
+            moves: BTreeMap::new(),
         };
         let pairs = pair_units(&before.units, &after.units);
         let mut paired: BTreeSet<SourceId> = BTreeSet::new();
@@ -182,6 +185,14 @@ impl<'a> Edits<'a> {
             }
         }
         out
+    }
+
+    /// Notes on the causes which lines only moved.
+    pub fn mark_moves(&self, flows: &mut [FlowReport]) {
+        for cause in flows.iter_mut().flat_map(|f| &mut f.caused_by) {
+            let place = (cause.side, cause.file.clone(), cause.line);
+            cause.moved = self.moves.get(&place).copied();
+        }
     }
 
     fn pair(&mut self, before: &Loaded, b: Option<SourceId>, a: SourceId, vendor: &dyn Vendor) {
@@ -231,10 +242,38 @@ impl<'a> Edits<'a> {
         if file.hunks.is_empty() {
             return;
         }
+        for (from, to) in moved(&file, &before_lines, &after_lines) {
+            self.moves
+                .insert((Side::Before, old.path.clone(), from), to);
+            self.moves.insert((Side::After, new.path.clone(), to), from);
+        }
         file.before_lines = before_lines;
         file.after_lines = after_lines;
         self.files.push(file);
     }
+}
+
+/// Lines that are gone at one place and new at another, and are there only
+/// once: the numbers before and after.
+fn moved(file: &FilePair, before: &[String], after: &[String]) -> Vec<(u32, u32)> {
+    let mut places: BTreeMap<&str, (Vec<u32>, Vec<u32>)> = BTreeMap::new();
+    for line in file.removed.keys() {
+        if let Some(text) = before.get(*line as usize) {
+            places.entry(text.trim()).or_default().0.push(line + 1);
+        }
+    }
+    for line in file.added.keys() {
+        if let Some(text) = after.get(*line as usize) {
+            places.entry(text.trim()).or_default().1.push(line + 1);
+        }
+    }
+    places
+        .into_values()
+        .filter_map(|(from, to)| match (from.as_slice(), to.as_slice()) {
+            ([from], [to]) => Some((*from, *to)),
+            _ => None,
+        })
+        .collect()
 }
 
 fn edit(kind: EditKind, source: SourceId, line: u32, hunk: usize, lines: &[String]) -> Edit {

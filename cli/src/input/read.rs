@@ -16,14 +16,6 @@ pub enum Location {
     Stdin,
 }
 
-/// What is at a [`Location`].
-pub enum Entry {
-    /// A file.
-    File(Vec<u8>),
-    /// The names in a folder.
-    Folder(Vec<String>),
-}
-
 /// A file that was read.
 pub struct Raw {
     /// As the user would name it.
@@ -44,10 +36,10 @@ pub struct Files {
 }
 
 /// No file is larger than this: 256 MiB.
-const SIZE_LIMIT: u64 = 256 << 20;
+pub const SIZE_LIMIT: u64 = 256 << 20;
 
 /// Folders are not entered deeper than this.
-const DEPTH_LIMIT: usize = 8;
+pub const DEPTH_LIMIT: usize = 8;
 
 impl Location {
     /// Reads `-`, `git:REV:PATH` or a path.
@@ -64,99 +56,84 @@ impl Location {
         }
     }
 
-    fn entry(&self) -> Result<Entry, Failure> {
-        match self {
-            Self::Stdin => {
-                let mut bytes = Vec::new();
-                std::io::stdin()
-                    .take(SIZE_LIMIT)
-                    .read_to_end(&mut bytes)
-                    .map_err(|e| Failure::io("read", "standard input", &e))?;
-                Ok(Entry::File(bytes))
-            }
-            Self::Git(tree) => tree.entry(),
-            Self::Path(path) => {
-                let meta = std::fs::metadata(path).map_err(|e| Failure::io("read", path, &e))?;
-                if !meta.is_dir() {
-                    return Ok(Entry::File(file(path)?));
-                }
-                let mut names = Vec::new();
-                let entries = std::fs::read_dir(path).map_err(|e| Failure::io("read", path, &e))?;
-                for entry in entries {
-                    let entry = entry.map_err(|e| Failure::io("read", path, &e))?;
-                    names.push(entry.file_name().to_string_lossy().into_owned());
-                }
-                Ok(Entry::Folder(names))
-            }
-        }
-    }
-
-    fn child(&self, name: &str) -> Self {
-        match self {
-            Self::Path(path) => {
-                let path = Path::new(path).join(name);
-                Self::Path(path.to_string_lossy().into_owned())
-            }
-            Self::Git(tree) => Self::Git(tree.child(name)),
-            Self::Stdin => Self::Stdin,
-        }
-    }
-
     /// All files of the input; hidden ones are left out.
     ///
     /// # Errors
     /// If something cannot be read.
     pub fn read(&self) -> Result<Files, Failure> {
-        let mut out = Files {
-            files: Vec::new(),
-            folder: false,
-        };
-        match self.entry()? {
-            Entry::File(bytes) => out.files.push(Raw {
-                path: self.to_string(),
+        match self {
+            Self::Git(tree) => tree.read(),
+            Self::Stdin => Ok(Files::one("-", file("-")?)),
+            Self::Path(path) if !is_folder(path)? => Ok(Files::one(path, file(path)?)),
+            Self::Path(path) => {
+                let mut files = Vec::new();
+                walk(path, "", 0, &mut files)?;
+                Ok(Files {
+                    files,
+                    folder: true,
+                })
+            }
+        }
+    }
+}
+
+impl Files {
+    fn one(path: &str, bytes: Vec<u8>) -> Self {
+        Self {
+            files: vec![Raw {
+                path: path.to_owned(),
                 relative: String::new(),
                 bytes,
-            }),
-            Entry::Folder(names) => {
-                out.folder = true;
-                self.walk(names, "", 0, &mut out.files)?;
-            }
+            }],
+            folder: false,
         }
-        Ok(out)
     }
+}
 
-    fn walk(
-        &self,
-        mut names: Vec<String>,
-        prefix: &str,
-        depth: usize,
-        out: &mut Vec<Raw>,
-    ) -> Result<(), Failure> {
-        names.sort();
-        for name in names {
-            if name.starts_with('.') || name.ends_with('~') {
-                continue;
-            }
-            let child = self.child(&name);
-            let relative = format!("{prefix}{name}");
-            match child.entry()? {
-                Entry::File(bytes) => out.push(Raw {
-                    path: child.to_string(),
-                    relative,
-                    bytes,
-                }),
-                Entry::Folder(_) if depth >= DEPTH_LIMIT => {
-                    return Err(Failure::Input(format!(
-                        "{child}: folders are nested deeper than {DEPTH_LIMIT}"
-                    )));
-                }
-                Entry::Folder(names) => {
-                    child.walk(names, &format!("{relative}/"), depth + 1, out)?;
-                }
-            }
-        }
-        Ok(())
+/// True if a file or folder of this name is left out of a folder.
+pub fn hidden(name: &str) -> bool {
+    name.starts_with('.') || name.ends_with('~')
+}
+
+/// The order in which the files of a folder are read: name by name, so that
+/// what lies in a folder stays together.
+pub fn order(a: &str, b: &str) -> std::cmp::Ordering {
+    a.split('/').cmp(b.split('/'))
+}
+
+fn is_folder(path: &str) -> Result<bool, Failure> {
+    let meta = std::fs::metadata(path).map_err(|e| Failure::io("read", path, &e))?;
+    Ok(meta.is_dir())
+}
+
+/// Adds the files of a folder, in the order of their names.
+fn walk(folder: &str, prefix: &str, depth: usize, out: &mut Vec<Raw>) -> Result<(), Failure> {
+    let failed = |e: &std::io::Error| Failure::io("read", folder, e);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|e| failed(&e))? {
+        let entry = entry.map_err(|e| failed(&e))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
     }
+    names.sort();
+    for name in names.into_iter().filter(|name| !hidden(name)) {
+        let path = Path::new(folder).join(&name).to_string_lossy().into_owned();
+        let relative = format!("{prefix}{name}");
+        if !is_folder(&path)? {
+            let bytes = file(&path)?;
+            out.push(Raw {
+                path,
+                relative,
+                bytes,
+            });
+        } else if depth >= DEPTH_LIMIT {
+            return Err(Failure::Input(format!(
+                "{path}: folders are nested deeper than {DEPTH_LIMIT}"
+            )));
+        } else {
+            walk(&path, &format!("{relative}/"), depth + 1, out)?;
+        }
+    }
+    Ok(())
 }
 
 impl std::fmt::Display for Location {
@@ -169,23 +146,30 @@ impl std::fmt::Display for Location {
     }
 }
 
-/// The bytes of a file.
+/// The bytes of a file, or of standard input (`-`).
 ///
 /// # Errors
 /// If it cannot be read, or is too large.
 pub fn file(path: &str) -> Result<Vec<u8>, Failure> {
+    if path == "-" {
+        return limited(std::io::stdin().lock(), "standard input");
+    }
     let error = |e: &std::io::Error| Failure::io("read", path, e);
     let file = std::fs::File::open(path).map_err(|e| error(&e))?;
     let meta = file.metadata().map_err(|e| error(&e))?;
     if meta.is_dir() {
         return Err(Failure::Io(format!("cannot read {path}: it is a folder")));
     }
+    limited(file, path)
+}
+
+fn limited(from: impl std::io::Read, name: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    file.take(SIZE_LIMIT + 1)
+    from.take(SIZE_LIMIT + 1)
         .read_to_end(&mut bytes)
-        .map_err(|e| error(&e))?;
+        .map_err(|e| Failure::io("read", name, &e))?;
     if bytes.len() as u64 > SIZE_LIMIT {
-        return Err(Failure::Input(format!("{path} is larger than 256 MiB")));
+        return Err(Failure::Input(format!("{name} is larger than 256 MiB")));
     }
     Ok(bytes)
 }

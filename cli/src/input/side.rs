@@ -1,6 +1,8 @@
 //! One side of a comparison: all devices of an input.
 
-use super::read::{Files, Location, Raw};
+use super::included::{Config, included_last, includes};
+use super::read::{Files, Location};
+use super::recognize::{decoded, recognize, skipped};
 use super::unit::{self, Unit};
 use crate::exit::Failure;
 use crate::flows::address::Names;
@@ -8,7 +10,7 @@ use crate::settings::assume::Declared;
 use crate::settings::topology::{self, Topology};
 use fw_impact::report::{AssumptionReport, DiagnosticReport, InputFile, Side};
 use fw_model::{Ledger, Snapshot, Source, SourceId};
-use fw_parse::{NotText, Undetected, Vendor};
+use fw_parse::{NotText, Vendor};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,23 +38,16 @@ pub struct Loaded {
     pub inputs: Vec<InputFile>,
     /// Declarations that were made use of.
     pub declared: Vec<AssumptionReport>,
+    /// The lines of the assume file whose entries cover a line.
+    pub covering: BTreeSet<u32>,
     /// What there is to say besides the parsers' diagnostics.
     pub remarks: Vec<DiagnosticReport>,
+    /// The topology file of the folder, if it is the one in use.
+    pub topology_file: Option<Source>,
     topology: Topology,
     names: Names,
     assumed: Vec<Declared>,
 }
-
-/// Files of a snapshot folder that are no configurations.
-const SMALL_FILES: [&str; 6] = [
-    "topology", "approve", "assume", "resolve", "flows", "expect",
-];
-
-/// Endings of files that are plainly no configurations.
-const NO_CONFIGS: [&str; 16] = [
-    "md", "markdown", "rst", "adoc", "pdf", "html", "htm", "png", "jpg", "jpeg", "svg", "gif",
-    "sh", "py", "lock", "sig",
-];
 
 /// Reads an input and parses all of its devices.
 ///
@@ -70,15 +65,16 @@ pub fn load(side: Side, input: &str, settings: &Settings<'_>) -> Result<Loaded, 
     if folder && settings.topology.is_none() {
         for raw in &files {
             if matches!(raw.relative.as_str(), "topology.yaml" | "topology.yml") {
-                let text = decoded(raw)?;
-                loaded.topology = topology::read(&Source::new(raw.path.clone(), text))?;
+                let source = Source::new(raw.path.clone(), decoded(raw)?);
+                loaded.topology = topology::read(&source)?;
+                loaded.topology_file = Some(source);
             }
         }
     }
     let mut configs: Vec<Config<'_>> = Vec::new();
     let mut unknown = Vec::new();
     for raw in &files {
-        if folder && skipped(raw, &mut loaded) {
+        if folder && skipped(raw, side, &mut loaded.remarks) {
             continue;
         }
         let vendor = match loaded
@@ -121,158 +117,6 @@ pub fn load(side: Side, input: &str, settings: &Settings<'_>) -> Result<Loaded, 
     Ok(loaded)
 }
 
-fn decoded(raw: &Raw) -> Result<String, Failure> {
-    match fw_parse::decode(&raw.bytes) {
-        Ok(text) => Ok(text),
-        Err(NotText::Empty) => Ok(String::new()),
-        Err(why) => Err(Failure::Input(format!("{} is no text: {why}", raw.path))),
-    }
-}
-
-/// True if a file of a folder is no configuration.
-fn skipped(raw: &Raw, loaded: &mut Loaded) -> bool {
-    let name = raw.relative.rsplit('/').next().unwrap_or_default();
-    let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
-    if SMALL_FILES.contains(&stem) && matches!(ending, "yaml" | "yml" | "toml") {
-        return true;
-    }
-    let upper = ["README", "LICENSE", "CHANGELOG", "CODEOWNERS", "Makefile"];
-    // The lists of devices that RANCID and Oxidized keep beside the backups.
-    let lists = ["router.db", "routers.all", "routers.up", "routers.down"];
-    if NO_CONFIGS.contains(&ending.to_lowercase().as_str())
-        || upper.contains(&stem)
-        || lists.contains(&name)
-    {
-        loaded.remarks.push(DiagnosticReport {
-            code: "skipped-file".into(),
-            severity: "note".into(),
-            side: Some(loaded.side),
-            file: Some(raw.path.clone()),
-            line: None,
-            message:
-                "this file of the folder is not read: its name says that it is no configuration"
-                    .into(),
-            effect: "none".into(),
-        });
-        return true;
-    }
-    false
-}
-
-/// The front end for a file, and its text.
-fn recognize(
-    raw: &Raw,
-    vendor: Option<&'static dyn Vendor>,
-) -> Result<(&'static dyn Vendor, String), String> {
-    let name = if raw.path == "-" {
-        "standard input"
-    } else {
-        &raw.path
-    };
-    let tried = fw_parse::vendor::VENDORS.len();
-    let text = fw_parse::decode(&raw.bytes).map_err(|why| {
-        let hint = match &why {
-            NotText::Empty => String::new(),
-            _ => "; nearest: none".into(),
-        };
-        format!("{name} is no config that fwimpact knows (tried {tried} formats)\n  {why}{hint}")
-    })?;
-    if let Some(vendor) = vendor {
-        return Ok((vendor, text));
-    }
-    match fw_parse::detect(&text) {
-        Ok(candidate) => Ok((candidate.vendor, text)),
-        Err(undetected) => Err(unknown(name, &undetected)),
-    }
-}
-
-fn unknown(name: &str, undetected: &Undetected) -> String {
-    let mut message = format!(
-        "{name} is no config that fwimpact knows (tried {} formats)\n  ",
-        undetected.tried
-    );
-    match undetected.nearest.as_slice() {
-        [] => message.push_str("nothing in it looks like one; nearest: none. "),
-        [first, rest @ ..] => {
-            let tie = rest
-                .first()
-                .is_some_and(|second| second.score == first.score);
-            message.push_str(if tie {
-                "several formats fit equally well; nearest: "
-            } else {
-                "too little in it looks like one; nearest: "
-            });
-            for (n, candidate) in undetected.nearest.iter().take(3).enumerate() {
-                if n > 0 {
-                    message.push_str(", ");
-                }
-                message.push_str(candidate.vendor.name());
-                if let Some(seen) = candidate.evidence.first() {
-                    message.push_str(&format!(" (line {}: {})", seen.line, seen.what));
-                }
-            }
-            message.push_str(". ");
-        }
-    }
-    message.push_str("Name one with --vendor.");
-    message
-}
-
-/// A file that was recognized.
-struct Config<'r> {
-    raw: &'r Raw,
-    vendor: &'static dyn Vendor,
-    text: String,
-}
-
-impl Config<'_> {
-    /// True if this configuration includes a file, which lies in the same
-    /// folder or below it.
-    fn includes(&self, other: &Raw) -> bool {
-        includes(self.vendor, &self.text, &self.raw.path, &other.path)
-    }
-}
-
-fn includes(vendor: &dyn Vendor, text: &str, path: &str, other: &str) -> bool {
-    path != other
-        && other.starts_with(parent(path))
-        && vendor
-            .includes(text)
-            .iter()
-            .any(|included| fw_parse::include::names(included, other))
-}
-
-/// Puts included files behind those that include them: the first file of a
-/// device names it.
-fn included_last(configs: &mut [Config<'_>]) {
-    let mut included: BTreeMap<&str, usize> = BTreeMap::new();
-    let depth = |included: &BTreeMap<&str, usize>, path: &str| included.get(path).copied();
-    // A file that is included by an included file comes behind that.
-    for round in 1..=configs.len().min(INCLUDES) {
-        let before = included.len();
-        for config in configs.iter() {
-            let by = configs.iter().any(|other| {
-                (round == 1 || depth(&included, &other.raw.path) == Some(round - 1))
-                    && other.includes(config.raw)
-            });
-            if by {
-                included.entry(&config.raw.path).or_insert(round);
-            }
-        }
-        if included.len() == before {
-            break;
-        }
-    }
-    let order: BTreeMap<String, usize> = included
-        .into_iter()
-        .map(|(path, round)| (path.to_owned(), round))
-        .collect();
-    configs.sort_by_key(|c| order.get(&c.raw.path).copied().unwrap_or(0));
-}
-
-/// Includes are followed this deep.
-const INCLUDES: usize = 16;
-
 impl Loaded {
     /// A side without anything in it.
     pub fn empty(side: Side) -> Self {
@@ -282,7 +126,9 @@ impl Loaded {
             units: Vec::new(),
             inputs: Vec::new(),
             declared: Vec::new(),
+            covering: BTreeSet::new(),
             remarks: Vec::new(),
+            topology_file: None,
             topology: Topology::default(),
             names: Names::new(),
             assumed: Vec::new(),
@@ -465,6 +311,7 @@ impl Loaded {
             self.snapshot.diagnostics.extend(outcome.diagnostics);
             self.declared.extend(outcome.declared);
             self.remarks.extend(outcome.refused);
+            self.covering.extend(outcome.covering);
         }
         self.snapshot.ledgers = ledgers;
         let real = |name: &String| aliases.get(name).unwrap_or(name).clone();
@@ -613,7 +460,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn parent(path: &str) -> &str {
+/// The folder of a path.
+pub fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 

@@ -33,6 +33,8 @@ pub struct Outcome {
     pub declared: Vec<AssumptionReport>,
     /// Declarations that were not followed.
     pub refused: Vec<DiagnosticReport>,
+    /// The lines of the declarations that cover a line.
+    pub covering: BTreeSet<u32>,
 }
 
 /// Parses the files of a device. Lines that are declared to have no effect
@@ -55,6 +57,7 @@ pub fn parse(
         diagnostics: parsed.diagnostics,
         declared: Vec::new(),
         refused: Vec::new(),
+        covering: BTreeSet::new(),
     };
     if !declared.is_empty() {
         leave_out(key, vendor, files, declared, side, &mut outcome);
@@ -121,6 +124,7 @@ fn leave_out(
             else {
                 continue;
             };
+            outcome.covering.insert(by.at);
             if open.contains(&(id, line)) {
                 dropped.insert((id, line));
                 outcome.declared.push(AssumptionReport {

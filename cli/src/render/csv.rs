@@ -68,7 +68,11 @@ fn impact(report: &ImpactReport) -> String {
                 cause.map_or_else(String::new, |c| c.line.to_string()),
                 cause.map_or_else(String::new, |c| c.text.trim().to_owned()),
                 joined(flow.changes.iter().map(change)),
-                joined(flow.assumptions.iter().map(|a| a.code.clone())),
+                joined(
+                    super::assumed::codes(&flow.assumptions)
+                        .into_iter()
+                        .map(str::to_owned),
+                ),
             ],
         );
     }

@@ -157,7 +157,7 @@ fn of_flow(flow: &FlowReport) -> Issue {
             " Cause: {}:{} {}: `{}`",
             locate::plain_path(&cause.file),
             cause.line,
-            words::edit(cause.edit),
+            words::edited(cause),
             cause.text.trim()
         ));
         if flow.caused_by.len() > 1 {

@@ -101,10 +101,9 @@ fn story(flow: &FlowReport) -> String {
     for cause in &flow.caused_by {
         let _ = writeln!(
             out,
-            "cause: {}:{} {}: {}",
-            cause.file,
-            cause.line,
-            words::edit(cause.edit),
+            "cause: {} {}: {}",
+            words::place(Some(&cause.file), Some(cause.line)),
+            words::edited(cause),
             cause.text.trim()
         );
     }

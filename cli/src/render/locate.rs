@@ -14,10 +14,10 @@ pub struct Spot {
     pub text: Option<String>,
 }
 
-/// The path without `git:REV:` and `./`.
+/// The path without `git:REV:`, `git:REV:/` and `./`.
 pub fn plain_path(file: &str) -> &str {
     let path = match file.strip_prefix("git:").and_then(|r| r.split_once(':')) {
-        Some((_, path)) => path,
+        Some((_, path)) => path.trim_start_matches('/'),
         None => file,
     };
     path.strip_prefix("./").unwrap_or(path)
@@ -182,6 +182,8 @@ impl Links {
                         .chars()
                         .all(|c| c.is_ascii_alphanumeric() || "-._/".contains(c)) =>
             {
+                // A leading slash is the top of the repository.
+                let path = path.trim_start_matches('/');
                 (rev.strip_prefix("origin/").unwrap_or(rev), path)
             }
             Some(_) => return None,
@@ -216,10 +218,15 @@ mod tests {
             line("git:origin/main:net/a.cfg").as_deref(),
             Some("https://example.org/o/r/blob/main/net/a.cfg#L3")
         );
+        assert_eq!(
+            line("git:v1:/net/a.cfg").as_deref(),
+            Some("https://example.org/o/r/blob/v1/net/a.cfg#L3")
+        );
         for none in ["/etc/a", "../a", "git:HEAD~1:a", "git:HEAD:a"] {
             assert_eq!(line(none), None, "{none}");
         }
         assert_eq!(Links::default().line("a", None), None);
         assert_eq!(plain_path("git:main:./a.cfg"), "a.cfg");
+        assert_eq!(plain_path("git:main:/a.cfg"), "a.cfg");
     }
 }

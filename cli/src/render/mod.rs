@@ -2,7 +2,9 @@
 //!
 //! A format is one file with a [`Format`] in it, and one line in [`FORMATS`].
 
+pub mod assumed;
 pub mod csv;
+pub mod devices;
 pub mod github;
 pub mod gitlab;
 pub mod html;
@@ -95,6 +97,25 @@ pub fn format_names() -> PossibleValuesParser {
     PossibleValuesParser::new(FORMATS.iter().map(|f| f.name))
 }
 
+/// Formats for the reports of `diff` and `trace`.
+pub const PROSE: &[&str] = &["text", "json", "markdown"];
+/// Formats for the reports of `show` and `flows check`.
+pub const PLAIN: &[&str] = &["text", "json"];
+
+/// Checks that a command can write a format, before the work starts.
+///
+/// # Errors
+/// If it has no form for its report. `forms` are those it has; `None` for all.
+pub fn has_form(name: &str, command: &str, forms: Option<&[&str]>) -> Result<(), Failure> {
+    match forms {
+        Some(forms) if !forms.contains(&name) => Err(Failure::Usage(format!(
+            "format `{name}` has no form for the report of `{command}`\n  it can be written as {}",
+            forms.join(", ")
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Renders a report.
 ///
 /// # Errors
@@ -108,14 +129,13 @@ pub fn render(name: &str, report: Report<'_>, page: Page<'_>) -> Result<String, 
         )));
     };
     (format.render)(report, page).ok_or_else(|| {
-        let others: &str = match report {
-            Report::Impact(_) => "all formats",
-            Report::Diff(_) | Report::Trace(_) => "text, json and markdown",
-            Report::Show(_) | Report::Flows(_) => "text and json",
+        let forms = match report {
+            Report::Impact(_) => &[],
+            Report::Diff(_) | Report::Trace(_) => PROSE,
+            Report::Show(_) | Report::Flows(_) => PLAIN,
         };
-        Failure::Usage(format!(
-            "format `{name}` has no form for the report of `{}`; it can be written as {others}",
-            report.command()
-        ))
+        has_form(name, report.command(), Some(forms))
+            .err()
+            .unwrap_or_else(|| Failure::Io(format!("format `{name}` was not written")))
     })
 }

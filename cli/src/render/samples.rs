@@ -146,6 +146,7 @@ pub fn cause(line: u32, text: &str, context: &str) -> Cause {
         line,
         text: text.into(),
         context: Some(context.into()),
+        moved: None,
     }
 }
 

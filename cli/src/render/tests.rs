@@ -168,7 +168,7 @@ fn formats_without_a_form_say_which_there_are() {
     };
     let failure = render("sarif", Report::Trace(&trace), PAGE).unwrap_err();
     assert_eq!(failure.code(), 2);
-    assert!(failure.render().contains("text, json and markdown"));
+    assert!(failure.render().contains("written as text, json, markdown"));
     insta::assert_snapshot!(render("markdown", Report::Trace(&trace), PAGE).unwrap());
 }
 

@@ -2,8 +2,8 @@
 
 use fw_impact::ImpactReport;
 use fw_impact::report::{
-    Bound, Certainty, Change, Decision, EditKind, FlowReport, Impact, InputFile, Reason,
-    ReasonKind, Region, TrafficGroup, Verdict, WitnessPacket,
+    Bound, Cause, Certainty, Change, Decision, EditKind, FlowReport, Impact, Reason, ReasonKind,
+    Region, TrafficGroup, Verdict, WitnessPacket,
 };
 
 /// `1 flow`, `2 flows`.
@@ -155,23 +155,20 @@ pub fn port_of(flow: &FlowReport) -> String {
     }
 }
 
-/// `edge (cisco-asa), core (juniper-srx)`
-pub fn devices(inputs: &[InputFile]) -> String {
-    let mut out: Vec<String> = Vec::new();
-    for input in inputs {
-        let text = format!("{} ({})", input.device, input.vendor);
-        if !out.contains(&text) {
-            out.push(text);
-        }
-    }
-    out.join(", ")
-}
-
 /// `removed` or `added`.
 pub const fn edit(kind: EditKind) -> &'static str {
     match kind {
         EditKind::Removed => "removed",
         EditKind::Added => "added",
+    }
+}
+
+/// What happened to a line: `removed`, `added`, `moved to line 60`.
+pub fn edited(cause: &Cause) -> String {
+    match (cause.moved, cause.edit) {
+        (None, kind) => edit(kind).to_owned(),
+        (Some(line), EditKind::Removed) => format!("moved to line {line}"),
+        (Some(line), EditKind::Added) => format!("moved from line {line}"),
     }
 }
 

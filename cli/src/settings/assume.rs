@@ -22,9 +22,14 @@ pub struct Declared {
 }
 
 impl Declared {
+    /// True if it is about this device.
+    pub fn is_for(&self, device: &str) -> bool {
+        glob::matches(&self.device, device)
+    }
+
     /// True if it is about this line of this device.
     pub fn covers(&self, device: &str, line: &str) -> bool {
-        glob::matches(&self.device, device) && glob::matches(&self.line, line.trim())
+        self.is_for(device) && glob::matches(&self.line, line.trim())
     }
 }
 

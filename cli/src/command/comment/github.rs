@@ -1,7 +1,7 @@
 //! GitHub's REST interface.
 //! <https://docs.github.com/rest/issues/comments>
 
-use super::forge::{Change, Forge, PAGES, PER_PAGE, Trouble, segment, variable};
+use super::forge::{Change, Comments, Done, Forge, Trouble, segment, variable, written};
 use super::http::Client;
 use crate::args::Comment;
 use crate::exit::Failure;
@@ -73,14 +73,35 @@ fn number() -> Option<u64> {
             .parse()
             .ok()
     });
-    from_ref.or_else(|| {
-        let event = std::fs::read_to_string(variable("GITHUB_EVENT_PATH")?).ok()?;
-        let event: Value = serde_json::from_str(&event).ok()?;
-        event
-            .pointer("/pull_request/number")
-            .or_else(|| event.get("number"))?
-            .as_u64()
-    })
+    from_ref.or_else(|| of_event(&event()?))
+}
+
+/// What happened, as GitHub tells a workflow.
+fn event() -> Option<Value> {
+    let text = std::fs::read_to_string(variable("GITHUB_EVENT_PATH")?).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// The pull request that an event is about.
+/// <https://docs.github.com/webhooks/webhook-events-and-payloads>
+fn of_event(event: &Value) -> Option<u64> {
+    let number = |path: &str| event.pointer(path).and_then(Value::as_u64);
+    // Of an issue only if it is a pull request.
+    let issue =
+        || number("/issue/number").filter(|_| event.pointer("/issue/pull_request").is_some());
+    // A run of another workflow may be for several, or for one of a fork,
+    // which is not told.
+    let run = || {
+        let list = event.pointer("/workflow_run/pull_requests")?.as_array()?;
+        match list.as_slice() {
+            [one] => one.get("number")?.as_u64(),
+            _ => None,
+        }
+    };
+    number("/pull_request/number")
+        .or_else(|| number("/number"))
+        .or_else(issue)
+        .or_else(run)
 }
 
 impl Forge for Github {
@@ -88,63 +109,80 @@ impl Forge for Github {
         &self.target
     }
 
-    fn publish(&self, change: &Change<'_>) -> Result<&'static str, Trouble> {
+    fn access(&self) -> &'static str {
+        "a pull request from a fork has a token that may only read; any other needs `permissions: pull-requests: write` in its workflow"
+    }
+
+    fn publish(&self, change: &Change<'_>) -> Result<Done, Trouble> {
         let Some(client) = &self.client else {
             return Err(Trouble::NoAccess("GITHUB_TOKEN is not set".into()));
         };
-        let body = json!({"body": change.body});
-        let done = match find(client, &self.issue, change.marker)? {
-            Some((_, text)) if text == change.body => "the comment is up to date",
-            Some((id, _)) => {
-                client.send("PATCH", &format!("{}/{id}", self.comments), Some(&body))?;
-                "the comment is updated"
-            }
-            None => {
-                client.send("POST", &format!("{}/comments", self.issue), Some(&body))?;
-                "the comment is created"
-            }
+        let comments = Comments {
+            client,
+            list: format!("{}/comments", self.issue),
+            one: self.comments.clone(),
+            update: "PATCH",
+            author: "/user/id",
+            nameless: |comment| comment.pointer("/user/type") == Some(&json!("Bot")),
         };
-        if change.hurt && !change.labels.is_empty() {
-            client.send(
-                "POST",
-                &format!("{}/labels", self.issue),
-                Some(&json!({"labels": change.labels})),
-            )?;
-        }
-        if !change.hurt {
-            for label in change.labels {
-                let path = format!("{}/labels/{}", self.issue, segment(label));
-                match client.send("DELETE", &path, None) {
-                    // It is not there, which is what is wanted.
-                    Ok(_) | Err(Trouble::NoAccess(_)) => {}
-                    Err(trouble) => return Err(trouble),
-                }
-            }
-        }
-        Ok(done)
+        let what = comments.put(change)?;
+        let labels = match self.label(client, change) {
+            Ok(()) => None,
+            Err(Trouble::NoAccess(why)) => Some(why),
+            Err(trouble) => return Err(trouble),
+        };
+        Ok(Done { what, labels })
     }
 }
 
-/// The comment with the marker, and its text.
-fn find(client: &Client, issue: &str, marker: &str) -> Result<Option<(u64, String)>, Trouble> {
-    for page in 1..=PAGES {
-        let path = format!("{issue}/comments?per_page={PER_PAGE}&page={page}");
-        let answer = client.send("GET", &path, None)?;
-        let list = answer.body.as_array().cloned().unwrap_or_default();
-        for comment in &list {
-            let text = comment
-                .get("body")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            if text.starts_with(marker)
-                && let Some(id) = comment.get("id").and_then(Value::as_u64)
-            {
-                return Ok(Some((id, text.to_owned())));
+impl Github {
+    /// Sets or takes away the labels.
+    fn label(&self, client: &Client, change: &Change<'_>) -> Result<(), Trouble> {
+        if change.labels.is_empty() {
+            return Ok(());
+        }
+        let path = format!("{}/labels", self.issue);
+        if change.hurt {
+            let body = json!({"labels": change.labels});
+            return client
+                .send("POST", &path, Some(&body))
+                .map(|_| ())
+                .map_err(written);
+        }
+        for label in change.labels {
+            match client.send("DELETE", &format!("{path}/{}", segment(label)), None) {
+                // It is not there, which is what is wanted.
+                Ok(_) | Err(Trouble::NotFound(_)) => {}
+                Err(trouble) => return Err(trouble),
             }
         }
-        if list.len() < PER_PAGE {
-            break;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_name_their_pull_request() {
+        for (event, number) in [
+            (json!({"number": 7, "pull_request": {"number": 7}}), Some(7)),
+            (
+                json!({"pull_request": {"number": 7}, "review": {}}),
+                Some(7),
+            ),
+            (json!({"issue": {"number": 8, "pull_request": {}}}), Some(8)),
+            (json!({"issue": {"number": 8}}), None),
+            (json!({"merge_group": {"base_sha": "0"}}), None),
+            (json!({"inputs": {}, "ref": "refs/heads/main"}), None),
+            (
+                json!({"workflow_run": {"pull_requests": [{"number": 9}]}}),
+                Some(9),
+            ),
+            (json!({"workflow_run": {"pull_requests": []}}), None),
+        ] {
+            assert_eq!(of_event(&event), number, "{event}");
         }
     }
-    Ok(None)
 }

@@ -1,16 +1,18 @@
 //! GitLab's REST interface.
 //! <https://docs.gitlab.com/api/notes/#merge-requests>
 
-use super::forge::{Change, Forge, PAGES, PER_PAGE, Trouble, segment, variable};
+use super::forge::{Change, Comments, Done, Forge, Trouble, segment, variable, written};
 use super::http::Client;
 use crate::args::Comment;
 use crate::exit::Failure;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 
 /// A merge request.
 pub struct Gitlab {
     client: Option<Client>,
+    /// The token is that of the job, which may do little.
+    job: bool,
     request: String,
     target: String,
 }
@@ -24,6 +26,8 @@ impl Gitlab {
         let project = arguments
             .repository
             .clone()
+            // The pipeline of a fork runs in the fork; the request is not there.
+            .or_else(|| variable("CI_MERGE_REQUEST_PROJECT_ID"))
             .or_else(|| variable("CI_PROJECT_ID"))
             .ok_or_else(|| Failure::Usage("no project: give --repository PROJECT".into()))?;
         let number = arguments
@@ -33,6 +37,12 @@ impl Gitlab {
                 Failure::Usage("this does not run for a merge request: give --number N".into())
             })?;
         let base = variable("CI_API_V4_URL").unwrap_or_else(|| "https://gitlab.com/api/v4".into());
+        if let Some(label) = arguments.label.iter().find(|l| l.contains(',')) {
+            return Err(Failure::Usage(format!(
+                "--label `{label}`: a comma separates labels on GitLab\n  give --label several times"
+            )));
+        }
+        let job = variable("GITLAB_TOKEN").is_none();
         let header = variable("GITLAB_TOKEN")
             .map(|token| ("private-token", token.trim().to_owned()))
             .or_else(|| Some(("job-token", variable("CI_JOB_TOKEN")?.trim().to_owned())));
@@ -49,6 +59,7 @@ impl Gitlab {
         };
         Ok(Self {
             client,
+            job,
             request: format!("/projects/{}/merge_requests/{number}", segment(&project)),
             target: format!("{project}!{number}"),
         })
@@ -60,57 +71,55 @@ impl Forge for Gitlab {
         &self.target
     }
 
-    fn publish(&self, change: &Change<'_>) -> Result<&'static str, Trouble> {
+    fn access(&self) -> &'static str {
+        "comments need a project access token with the scope `api` in GITLAB_TOKEN, which pipelines of forks do not have"
+    }
+
+    fn publish(&self, change: &Change<'_>) -> Result<Done, Trouble> {
         let Some(client) = &self.client else {
             return Err(Trouble::NoAccess(
                 "neither GITLAB_TOKEN nor CI_JOB_TOKEN is set".into(),
             ));
         };
-        let body = json!({"body": change.body});
-        let done = match find(client, &self.request, change.marker)? {
-            Some((_, text)) if text == change.body => "the comment is up to date",
-            Some((id, _)) => {
-                client.send("PUT", &format!("{}/notes/{id}", self.request), Some(&body))?;
-                "the comment is updated"
-            }
-            None => {
-                client.send("POST", &format!("{}/notes", self.request), Some(&body))?;
-                "the comment is created"
-            }
+        let notes = format!("{}/notes", self.request);
+        let comments = Comments {
+            client,
+            list: notes.clone(),
+            one: notes,
+            update: "PUT",
+            author: "/author/id",
+            nameless: |_| false,
         };
-        if !change.labels.is_empty() {
-            let key = if change.hurt {
-                "add_labels"
-            } else {
-                "remove_labels"
-            };
-            client.send(
-                "PUT",
-                &self.request,
-                Some(&json!({key: change.labels.join(",")})),
-            )?;
-        }
-        Ok(done)
+        // The token of a job is told that there is nothing, or that it is no
+        // token at all, where it may not look.
+        let what = comments.put(change).map_err(|trouble| match trouble {
+            Trouble::Unknown(why) | Trouble::NotFound(why) if self.job => Trouble::NoAccess(why),
+            other => other,
+        })?;
+        let labels = match self.label(client, change) {
+            Ok(()) => None,
+            Err(Trouble::NoAccess(why)) => Some(why),
+            Err(trouble) => return Err(trouble),
+        };
+        Ok(Done { what, labels })
     }
 }
 
-/// The note with the marker, and its text.
-fn find(client: &Client, request: &str, marker: &str) -> Result<Option<(u64, String)>, Trouble> {
-    for page in 1..=PAGES {
-        let path = format!("{request}/notes?per_page={PER_PAGE}&page={page}");
-        let answer = client.send("GET", &path, None)?;
-        let list = answer.body.as_array().cloned().unwrap_or_default();
-        for note in &list {
-            let text = note.get("body").and_then(Value::as_str).unwrap_or_default();
-            if text.starts_with(marker)
-                && let Some(id) = note.get("id").and_then(Value::as_u64)
-            {
-                return Ok(Some((id, text.to_owned())));
-            }
+impl Gitlab {
+    /// Sets or takes away the labels.
+    fn label(&self, client: &Client, change: &Change<'_>) -> Result<(), Trouble> {
+        if change.labels.is_empty() {
+            return Ok(());
         }
-        if list.len() < PER_PAGE {
-            break;
-        }
+        let key = if change.hurt {
+            "add_labels"
+        } else {
+            "remove_labels"
+        };
+        let body = json!({key: change.labels.join(",")});
+        client
+            .send("PUT", &self.request, Some(&body))
+            .map(|_| ())
+            .map_err(written)
     }
-    Ok(None)
 }

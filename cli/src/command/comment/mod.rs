@@ -12,6 +12,7 @@ use crate::input;
 use crate::output;
 use crate::render::locate::Links;
 use crate::render::{Page, markdown};
+use crate::voice::Voice;
 use forge::{Change, Forge, Trouble};
 use fw_impact::ImpactReport;
 use fw_impact::report::IMPACT_SCHEMA;
@@ -20,7 +21,7 @@ use fw_impact::report::IMPACT_SCHEMA;
 ///
 /// # Errors
 /// If the report cannot be read, or the service cannot be reached or refuses.
-pub fn run(arguments: &Comment, verbose: bool, color: ColorChoice) -> Result<u8, Failure> {
+pub fn run(arguments: &Comment, voice: Voice, color: ColorChoice) -> Result<u8, Failure> {
     let key = &arguments.key;
     if key.is_empty()
         || !key
@@ -30,6 +31,9 @@ pub fn run(arguments: &Comment, verbose: bool, color: ColorChoice) -> Result<u8,
         return Err(Failure::Usage(format!(
             "--key `{key}` may have letters, digits, `-`, `_` and `.` only"
         )));
+    }
+    if arguments.label.iter().any(|l| l.trim().is_empty()) {
+        return Err(Failure::Usage("--label is empty".into()));
     }
     let marker = format!("<!-- fwimpact:{key} -->");
     let links = Links::from_environment();
@@ -63,25 +67,42 @@ pub fn run(arguments: &Comment, verbose: bool, color: ColorChoice) -> Result<u8,
         Service::Gitlab => Box::new(gitlab::Gitlab::new(arguments)?),
     };
     if arguments.dry_run {
-        output::print_error(
-            &format!("would create or update a comment on {}", forge.target()),
-            color,
-        );
+        let mut would = format!("would create or update a comment on {}", forge.target());
+        if !arguments.label.is_empty() {
+            let what = if hurt { "set" } else { "take away" };
+            would.push_str(&format!(", and {what} {}", arguments.label.join(", ")));
+        }
+        output::print_error(&would, color);
         output::print(&body, color)?;
         return Ok(0);
     }
     match forge.publish(&change) {
         Ok(done) => {
-            if verbose {
-                output::print_error(&format!("{done} on {}", forge.target()), color);
+            voice.say(&format!("{} on {}", done.what, forge.target()));
+            if let Some(why) = done.labels {
+                let text = format!("the labels of {} are as they were: {why}", forge.target());
+                output::print_error(&text, color);
             }
             Ok(0)
         }
         Err(Trouble::NoAccess(why)) => {
-            instead(&body, &why, forge.target(), arguments.in_summary, color)?;
+            instead(&body, &why, &*forge, arguments.in_summary, color)?;
             Ok(0)
         }
-        Err(Trouble::Failed(why)) => Err(Failure::Io(format!("{}: {why}", forge.target()))),
+        Err(trouble) => {
+            let hint = match trouble {
+                Trouble::Unknown(_) => "\n  the token is wrong, or no longer valid",
+                Trouble::NotFound(_) => {
+                    "\n  there is no such request, or the token may not know of it"
+                }
+                _ => "",
+            };
+            Err(Failure::Io(format!(
+                "{}: {}{hint}",
+                forge.target(),
+                trouble.text()
+            )))
+        }
     }
 }
 
@@ -149,7 +170,7 @@ fn failure(marker: &str, said: &str) -> String {
 fn instead(
     body: &str,
     why: &str,
-    target: &str,
+    forge: &dyn Forge,
     in_summary: bool,
     color: ColorChoice,
 ) -> Result<(), Failure> {
@@ -162,7 +183,9 @@ fn instead(
     };
     output::print_error(
         &format!(
-            "no write access to {target} ({why}), as for a pull request from a fork: the report is in {place} instead"
+            "no write access to {} ({why}): the report is in {place} instead\n  {}",
+            forge.target(),
+            forge.access()
         ),
         color,
     );

@@ -1,8 +1,10 @@
 //! What the template shows, made ready.
 
 use super::super::Page;
+use super::super::assumed;
+use super::super::devices::Devices;
 use super::super::words::{
-    self, Tone, change, devices, is_told, packet, packets, place, port_of, sign, worst_first,
+    self, Tone, change, is_told, packet, packets, place, port_of, sign, worst_first,
 };
 use super::picture;
 use askama::Template;
@@ -161,15 +163,7 @@ impl<'a> ImpactPage<'a> {
         let quiet = report.flows.iter().filter(|f| !is_told(f));
         let first = flows.len();
         flows.extend(quiet.enumerate().map(|(n, f)| row(first + n, f, false)));
-        let mut assumed = report.assumptions.clone();
-        assumed.extend(
-            report
-                .flows
-                .iter()
-                .flat_map(|f| f.assumptions.iter().cloned()),
-        );
-        assumed.sort();
-        assumed.dedup_by(|a, b| a.code == b.code && a.text == b.text && a.device == b.device);
+        let assumed = assumed::of_report(report);
         Self {
             title: format!("fwimpact: {told}"),
             tone: match report.verdict {
@@ -179,7 +173,7 @@ impl<'a> ImpactPage<'a> {
             },
             verdict,
             told,
-            devices: devices(&report.inputs),
+            devices: Devices::new(&report.inputs).text(usize::MAX, str::to_owned),
             exit: if page.exit_zero && report.exit_code >= 10 {
                 format!("0 (--exit-zero; {} otherwise)", report.exit_code)
             } else {
@@ -259,7 +253,7 @@ fn row(rank: usize, flow: &FlowReport, detailed: bool) -> Row {
             format!(
                 "{} {}",
                 place(Some(&c.file), Some(c.line)),
-                words::edit(c.edit)
+                words::edited(c)
             )
         })
         .or_else(|| {
@@ -338,8 +332,7 @@ fn details(flow: &FlowReport) -> Details {
         .collect(),
         examples,
         paths,
-        assumptions: flow
-            .assumptions
+        assumptions: assumed::together(&flow.assumptions)
             .iter()
             .map(|a| format!("{}: {}", a.code, a.text))
             .collect(),

@@ -1,7 +1,8 @@
 //! The report of `diff`.
 
 use super::super::Page;
-use super::super::words::{self, change, count, devices};
+use super::super::devices::Devices;
+use super::super::words::{self, change, count};
 use super::LIMIT;
 use super::paper::{Paper, code, escape, line};
 use fw_impact::DiffReport;
@@ -17,7 +18,10 @@ pub fn text(report: &DiffReport, page: Page<'_>) -> String {
         _ => ("⚠️", "the sides differ"),
     };
     paper.add(&format!("### {mark} fwimpact diff: {word}\n\n"));
-    paper.add(&format!("{}\n\n", escape(&devices(&report.inputs))));
+    paper.add(&format!(
+        "{}\n\n",
+        escape(&Devices::new(&report.inputs).text(10, str::to_owned))
+    ));
     let mut missing = 0;
     for (what, list) in [
         ("Newly permitted", &report.opened_groups),

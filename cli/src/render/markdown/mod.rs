@@ -3,6 +3,7 @@
 //! The worst comes first; what does not fit is counted.
 
 mod diff;
+mod flow;
 mod impact;
 mod paper;
 mod trace;

@@ -1,6 +1,7 @@
 //! Pieces of markdown, and a document of limited length.
 
 use super::super::Page;
+use super::super::locate::plain_path;
 use super::super::words::place;
 
 /// A document that takes whole blocks as long as they fit.
@@ -102,17 +103,14 @@ fn longest_run(text: &str) -> usize {
 
 /// The place of a line, as a link where there is a page of it.
 pub fn line(page: Page<'_>, file: Option<&str>, line: Option<u32>) -> String {
-    let name = place(file, line);
-    if name.is_empty() {
-        return name;
-    }
     let target = page
         .links
         .zip(file)
         .and_then(|(links, file)| links.line(file, line));
     match target {
-        Some(target) => format!("[{}]({target})", code(&name)),
-        None => code(&name),
+        // The page of the line tells the revision.
+        Some(target) => format!("[{}]({target})", code(&place(file.map(plain_path), line))),
+        None => code(&place(file, line)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The report of `diff`.
 
 use super::super::Page;
+use super::super::assumed;
+use super::super::devices::Devices;
 use super::layout::{DIM, GREEN, Paper, RED, YELLOW, count, fit, paint, width};
 use super::parts;
 use fw_impact::DiffReport;
@@ -8,6 +10,7 @@ use fw_impact::DiffReport;
 /// The report as text.
 pub fn text(report: &DiffReport, page: Page) -> String {
     let mut paper = Paper::new(page.width);
+    paper.several = Devices::new(&report.inputs).several();
     let (style, word) = match report.exit_code {
         0 => (GREEN, "✓ EQUAL"),
         12 => (YELLOW, "? UNDECIDED"),
@@ -69,7 +72,7 @@ pub fn text(report: &DiffReport, page: Page) -> String {
     }
     paper.gap();
     parts::coverage(&mut paper, &report.coverage);
-    parts::assumptions(&mut paper, &report.assumptions);
+    parts::assumptions(&mut paper, &assumed::together(&report.assumptions));
     parts::diagnostics(&mut paper, &report.diagnostics);
     parts::exit(&mut paper, report.exit_code, page);
     paper.finish()

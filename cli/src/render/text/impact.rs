@@ -2,12 +2,14 @@
 //! unchanged in one line.
 
 use super::super::Page;
+use super::super::assumed;
+use super::super::devices::Devices;
 use super::super::words::{self, Tone, count, is_told, packet, place, port_of, sign};
 use super::layout::{BOLD, DIM, GREEN, Paper, RED, YELLOW, fit, pad, paint, width};
 use super::parts;
 use anstyle::Style;
 use fw_impact::ImpactReport;
-use fw_impact::report::{FlowReport, FlowVerdict, Impact, Verdict};
+use fw_impact::report::{Cause, FlowReport, FlowVerdict, Impact, Verdict};
 
 /// Flows that are told in full, the worst ones.
 const FLOWS: usize = 50;
@@ -17,6 +19,7 @@ const TITLES: usize = 200;
 /// The report as text.
 pub fn text(report: &ImpactReport, page: Page) -> String {
     let mut paper = Paper::new(page.width);
+    paper.several = Devices::new(&report.inputs).several();
     headline(&mut paper, report);
     if page.quiet {
         return paper.finish();
@@ -55,15 +58,7 @@ pub fn text(report: &ImpactReport, page: Page) -> String {
     parts::closed(&mut paper, &report.closed_groups);
     parts::findings(&mut paper, report);
     parts::coverage(&mut paper, &report.coverage);
-    let mut assumptions = report.assumptions.clone();
-    for f in &report.flows {
-        for a in &f.assumptions {
-            if !assumptions.contains(a) {
-                assumptions.push(a.clone());
-            }
-        }
-    }
-    parts::assumptions(&mut paper, &assumptions);
+    parts::assumptions(&mut paper, &assumed::of_report(report));
     parts::diagnostics(&mut paper, &report.diagnostics);
     if let Some(at) = &report.judged_at {
         paper.prose(&format!("Schedules are judged at {at}."));
@@ -80,7 +75,7 @@ fn headline(paper: &mut Paper, report: &ImpactReport) {
     };
     let word = words::verdict(report.verdict);
     let what = words::told_in_short(report);
-    let devices = parts::devices(&report.inputs);
+    let devices = Devices::new(&report.inputs).text(usize::MAX, str::to_owned);
     let used = width(word) + 2 + width(&what);
     if used + 3 + width(&devices) <= paper.width {
         let line = format!("{}  {what}   {}", paint(style, word), paint(DIM, &devices));
@@ -158,10 +153,7 @@ fn flow(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
             paper.labelled("why", YELLOW, &format!("as for {}", before.id));
         }
         _ => {
-            for reason in flow.reasons.iter().take(3) {
-                parts::reason(paper, reason);
-            }
-            parts::more(paper, flow.reasons.len(), 3, "reason");
+            parts::reasons(paper, &flow.reasons, 3);
         }
     }
     // Where all of a flow is lost or gained, an example says as much.
@@ -188,7 +180,7 @@ fn flow(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
             label = "";
         }
     }
-    let codes: Vec<&str> = flow.assumptions.iter().map(|a| a.code.as_str()).collect();
+    let codes = assumed::codes(&flow.assumptions);
     if !codes.is_empty() {
         paper.labelled("assumes", DIM, &codes.join(", "));
     }
@@ -249,7 +241,11 @@ fn title_alone(paper: &mut Paper, flow: &FlowReport) {
         words.to_owned()
     };
     let at = flow.caused_by.first().map_or_else(String::new, |c| {
-        format!("{}:{} {}", c.file, c.line, parts::edit(c.edit))
+        format!(
+            "{} {}",
+            place(Some(&c.file), Some(c.line)),
+            words::edited(c)
+        )
     });
     let head = paint(style(tone), mark);
     let mut used = 2 + width(&flow.id);
@@ -264,8 +260,10 @@ fn title_alone(paper: &mut Paper, flow: &FlowReport) {
     paper.line(&line);
 }
 
-/// Edits that are shown with their line.
+/// Edits that are shown.
 const CAUSES: usize = 3;
+/// Lines of an edit that are shown.
+const RUN: usize = 3;
 
 fn causes(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
     // What a changed setting is has its line beside it already.
@@ -281,31 +279,54 @@ fn causes(paper: &mut Paper, flow: &FlowReport, told: &[&FlowReport]) {
     if let Some(first) = flow.caused_by.first()
         && let Some(before) = told.iter().find(|t| t.caused_by == flow.caused_by)
     {
-        let text = format!("{}:{} {}", first.file, first.line, parts::edit(first.edit));
+        let text = format!(
+            "{} {}",
+            place(Some(&first.file), Some(first.line)),
+            words::edited(first)
+        );
         let also = format!("as for {}", before.id);
         paper.labelled_parts("cause", BOLD, &[&text, &also]);
         return;
     }
-    for (n, cause) in flow.caused_by.iter().take(CAUSES).enumerate() {
+    let runs: Vec<&[Cause]> = flow.caused_by.chunk_by(continues).collect();
+    let mut shown = 0;
+    let mut context = None;
+    for (n, run) in runs.iter().take(CAUSES).enumerate() {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
+            continue;
+        };
         let label = if n == 0 { "cause" } else { "and" };
-        let text = format!("{}:{} {}", cause.file, cause.line, parts::edit(cause.edit));
-        paper.labelled(label, BOLD, &text);
-        // Lines of one object say only once which one it is.
-        let known = n > 0
-            && flow
-                .caused_by
-                .get(n - 1)
-                .is_some_and(|c| c.context == cause.context);
-        let note = cause.context.as_ref().filter(|_| !known).map(|c| {
-            if c.starts_with("in ") {
-                c.clone()
-            } else {
-                format!("in {c}")
-            }
-        });
-        paper.source_line(cause.line, &cause.text, None, note.as_deref());
+        let mut at = place(Some(&first.file), Some(first.line));
+        if last.line > first.line {
+            at.push_str(&format!("-{}", last.line));
+        }
+        paper.labelled(label, BOLD, &format!("{at} {}", words::edited(first)));
+        let lines = run.get(..RUN).unwrap_or(run);
+        for cause in lines {
+            // Lines of one object say only once which one it is.
+            let known = context == Some(&cause.context);
+            context = Some(&cause.context);
+            let note = cause.context.as_ref().filter(|_| !known).map(|c| {
+                if c.starts_with("in ") {
+                    c.clone()
+                } else {
+                    format!("in {c}")
+                }
+            });
+            paper.source_line(cause.line, &cause.text, None, note.as_deref());
+        }
+        parts::more(paper, run.len(), lines.len(), "line");
+        shown += run.len();
     }
-    parts::more(paper, flow.caused_by.len(), CAUSES, "edited line");
+    parts::more(paper, flow.caused_by.len(), shown, "edited line");
+}
+
+/// True if an edited line goes on with what the one before it began.
+fn continues(a: &Cause, b: &Cause) -> bool {
+    a.file == b.file
+        && a.side == b.side
+        && b.line == a.line + 1
+        && a.moved.map(|to| to + 1) == b.moved
 }
 
 fn examples(paper: &mut Paper, flow: &FlowReport) {

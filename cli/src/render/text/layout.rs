@@ -1,6 +1,7 @@
 //! Columns, wrapping, abbreviation and colour of text for people.
 
 use anstyle::{AnsiColor, Style};
+use std::borrow::Cow;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Something is blocked.
@@ -134,11 +135,27 @@ pub fn count(n: usize, one: &str) -> String {
 
 /// `file:line`, or what of it is known.
 pub fn place(file: Option<&str>, line: Option<u32>) -> String {
-    match (file, line) {
+    match (file.map(short_revision), line) {
         (Some(file), Some(line)) => format!("{file}:{line}"),
-        (Some(file), None) => file.to_owned(),
+        (Some(file), None) => file.into_owned(),
         (None, Some(line)) => format!("line {line}"),
         (None, None) => String::new(),
+    }
+}
+
+/// A path with the name of its commit cut to what git itself shows: pipelines
+/// name the base by all 40 digits.
+fn short_revision(file: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 12;
+    let whole = file.strip_prefix("git:").and_then(|r| r.split_once(':'));
+    match whole {
+        Some((revision, path))
+            if revision.len() >= 40 && revision.bytes().all(|b| b.is_ascii_hexdigit()) =>
+        {
+            let short = revision.get(..SHOWN).unwrap_or(revision);
+            Cow::Owned(format!("git:{short}:{path}"))
+        }
+        _ => Cow::Borrowed(file),
     }
 }
 
@@ -147,6 +164,8 @@ pub struct Paper {
     out: String,
     /// Columns.
     pub width: usize,
+    /// There are several devices: a rule has to say which one it is of.
+    pub several: bool,
 }
 
 impl Paper {
@@ -155,6 +174,7 @@ impl Paper {
         Self {
             out: String::new(),
             width,
+            several: false,
         }
     }
 
@@ -468,6 +488,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn names_of_commits_are_short() {
+        let base = "git:12abedf8d74c3b840ef317c9d66d85323a24cb9b:net/edge.cfg";
+        assert_eq!(
+            place(Some(base), Some(7)),
+            "git:12abedf8d74c:net/edge.cfg:7"
+        );
+        assert_eq!(place(Some("git:main:a"), None), "git:main:a");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Parts that several text reports share.
 
 use super::super::Page;
+use super::super::devices::Devices;
 use super::super::words;
-pub use super::super::words::{devices, edit, region};
+pub use super::super::words::region;
 use super::layout::{BOLD, DIM, Paper, RED, YELLOW, count, paint, place, width};
 use anstyle::Style;
 use fw_impact::ImpactReport;
@@ -61,7 +62,10 @@ const RULE_LINES: usize = 4;
 
 /// A deciding rule; its text stands beside it if it fits, else below it.
 fn rule(paper: &mut Paper, label: &str, d: &Decision) {
-    let head = format!("{:<8} {}", d.action, words::rule(d));
+    let mut head = format!("{:<8} {}", d.action, words::rule(d));
+    if paper.several {
+        head.push_str(&format!(" on {}", d.device));
+    }
     // The file of an implicit rule says nothing.
     let at = if d.line.is_some() {
         place(d.file.as_deref(), d.line)
@@ -79,20 +83,27 @@ fn rule(paper: &mut Paper, label: &str, d: &Decision) {
     }
 }
 
-/// Why something cannot be decided, with the words that are meant.
-pub fn reason(paper: &mut Paper, reason: &Reason) {
-    let at = place(reason.file.as_deref(), reason.line);
-    let text = words::reason(reason);
-    let text = if at.is_empty() {
-        text
-    } else {
-        format!("{at}: {text}")
-    };
-    paper.labelled("why", YELLOW, &text);
-    if let (Some(line), Some(text)) = (reason.line, &reason.line_text) {
-        let marked = reason.start.zip(reason.end);
-        paper.source_line(line, text, marked, None);
+/// Why something cannot be decided, each with its line; a line that is not
+/// understood at several places is shown once.
+pub fn reasons(paper: &mut Paper, list: &[Reason], shown: usize) {
+    let mut before: Option<&Reason> = None;
+    for reason in list.iter().take(shown) {
+        let at = place(reason.file.as_deref(), reason.line);
+        let text = words::reason(reason);
+        let text = if at.is_empty() {
+            text
+        } else {
+            format!("{at}: {text}")
+        };
+        paper.labelled("why", YELLOW, &text);
+        let known = before.is_some_and(|b| (&b.file, b.line) == (&reason.file, reason.line));
+        if let (Some(line), Some(text), false) = (reason.line, &reason.line_text, known) {
+            let marked = reason.start.zip(reason.end);
+            paper.source_line(line, text, marked, None);
+        }
+        before = Some(reason);
     }
+    more(paper, list.len(), shown, "reason");
 }
 
 /// What is opened or closed outside the declared flows. The entries stand in
@@ -113,7 +124,7 @@ pub fn exposure(
         return;
     }
     paper.line(&format!("{}: {}", paint(style, &head), groups.len()));
-    let several = devices(inputs).contains(", ");
+    let several = Devices::new(inputs).several();
     let mut rest = list;
     for (n, group) in groups.iter().take(ENTRIES).enumerate() {
         if n > 0 {
@@ -138,9 +149,8 @@ pub fn exposure(
         if let Some(packet) = group.witness.as_ref().filter(|_| group.regions > 1) {
             paper.labelled("e.g.", DIM, &words::packet(packet));
         }
-        for r in group.reasons.iter().take(1) {
-            reason(paper, r);
-        }
+        // All of them say the same of an opening.
+        reasons(paper, group.reasons.get(..1).unwrap_or_default(), 1);
         let possible = group.certainty == Certainty::Possible;
         decisions(paper, &group.decided_by, possible);
     }
@@ -357,26 +367,18 @@ pub fn item(paper: &mut Paper, text: &str) {
     }
 }
 
+/// Names that two lines of the widest paper can hold.
+const MOST_DEVICES: usize = 60;
+
 /// The devices, as many as two lines take, and how many more there are.
 pub fn some_devices(inputs: &[InputFile], room: usize) -> Vec<String> {
-    let all = devices(inputs);
-    let lines = super::layout::wrap(&all, room);
-    if lines.len() <= 2 {
-        return lines;
+    let devices = Devices::new(inputs);
+    let lines = |shown: usize| super::layout::wrap(&devices.text(shown, str::to_owned), room);
+    let mut shown = devices.names.len().min(MOST_DEVICES);
+    while shown > 1 && lines(shown).len() > 2 {
+        shown -= 1;
     }
-    let names: Vec<&str> = all.split(", ").collect();
-    let mut out = String::new();
-    let mut shown = 0;
-    for name in &names {
-        if width(&out) + width(name) + 2 + 16 > room * 2 {
-            break;
-        }
-        out.push_str(name);
-        out.push_str(", ");
-        shown += 1;
-    }
-    let text = format!("{out}and {} more", names.len() - shown);
-    super::layout::wrap(&text, room)
+    lines(shown)
 }
 
 /// The colour of a change.

@@ -1,6 +1,8 @@
 //! The report of `show`.
 
 use super::super::Page;
+use super::super::assumed;
+use super::super::devices::Devices;
 use super::layout::{BOLD, DIM, Paper, YELLOW, count, fit, paint, place, wrap};
 use super::parts;
 use crate::show::ShowReport;
@@ -16,7 +18,7 @@ pub fn text(report: &ShowReport, page: Page) -> String {
         c.modeled,
         c.inert,
         c.opaque,
-        parts::devices(&report.inputs)
+        Devices::new(&report.inputs).text(usize::MAX, str::to_owned)
     ));
     for device in report.devices.iter().flatten() {
         paper.gap();
@@ -44,7 +46,7 @@ pub fn text(report: &ShowReport, page: Page) -> String {
     }
     paper.gap();
     if !report.assumptions.is_empty() {
-        parts::assumptions(&mut paper, &report.assumptions);
+        parts::assumptions(&mut paper, &assumed::together(&report.assumptions));
     }
     for d in &report.diagnostics {
         let at = place(d.file.as_deref(), d.line);

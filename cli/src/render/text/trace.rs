@@ -1,6 +1,8 @@
 //! The report of `trace`.
 
 use super::super::Page;
+use super::super::assumed;
+use super::super::devices::Devices;
 use super::layout::{BOLD, DIM, GREEN, Paper, RED, YELLOW, fit, paint, place, width};
 use super::parts;
 use anstyle::Style;
@@ -20,7 +22,7 @@ const fn sign(verdict: FlowVerdict) -> (Style, &'static str) {
 pub fn text(report: &TraceReport, page: Page) -> String {
     let mut paper = Paper::new(page.width);
     let (style, word) = sign(report.verdict);
-    let devices = parts::devices(&report.inputs);
+    let devices = Devices::new(&report.inputs).text(usize::MAX, str::to_owned);
     let room = page.width.saturating_sub(width(word) + 3);
     paper.line(&format!(
         "{}   {}",
@@ -35,7 +37,7 @@ pub fn text(report: &TraceReport, page: Page) -> String {
         one(&mut paper, path);
     }
     paper.gap();
-    parts::assumptions(&mut paper, &report.assumptions);
+    parts::assumptions(&mut paper, &assumed::together(&report.assumptions));
     parts::diagnostics(&mut paper, &report.diagnostics);
     parts::exit(&mut paper, report.exit_code, page);
     paper.finish()
@@ -55,9 +57,7 @@ fn one(paper: &mut Paper, path: &TracePath) {
         paper.line(&format!("  {text}"));
     }
     parts::more(paper, path.regions.len(), 4, "region");
-    for reason in &path.reasons {
-        parts::reason(paper, reason);
-    }
+    parts::reasons(paper, &path.reasons, path.reasons.len());
     for (n, step) in path.steps.iter().enumerate() {
         let mut text = step.text.clone();
         if let (Some(filter), Some(rule)) = (&step.filter, &step.rule)

@@ -1,17 +1,10 @@
-//! A large change through the real binary: 500 changed devices, 2,000 flows.
-//! No format exceeds what its reader takes, and what is cut is counted.
+//! A large change: 500 changed devices, 2,000 flows. No format exceeds what its
+//! reader takes, and what is cut is counted.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::expect_used
-)]
-
+use crate::run::program;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
 
 const DEVICES: usize = 500;
 const FLOWS: usize = 2000;
@@ -86,8 +79,8 @@ fn no_format_exceeds_its_limits() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path();
     network(folder);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fwimpact"));
-    command.current_dir(folder).args([
+    let mut command = program(folder);
+    command.args([
         "check",
         "--before",
         "before",
