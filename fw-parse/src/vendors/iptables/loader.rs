@@ -432,6 +432,7 @@ impl<'a> Loader<'a> {
                 set.elements.push(Element {
                     text: element,
                     nomatch: options.iter().any(|o| o == "nomatch"),
+                    wildcard: options.iter().any(|o| o == "wildcard"),
                     timeout,
                 });
                 true

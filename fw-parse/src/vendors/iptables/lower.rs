@@ -289,6 +289,7 @@ impl Lowering<'_, '_> {
             };
             marks.unknown |= target::sets_unknown_mark(target);
             marks.restored |= target.setting("restore-mark").is_some();
+            marks.proxied |= target.name == "SYNPROXY";
             if target.name == "SET" {
                 for setting in &target.settings {
                     if matches!(setting.name.as_ref(), "add-set" | "del-set") {

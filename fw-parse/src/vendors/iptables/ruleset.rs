@@ -87,6 +87,8 @@ pub(super) struct Set<'a> {
 pub(super) struct Element<'a> {
     pub text: super::ast::Word<'a>,
     pub nomatch: bool,
+    /// Its interface is the start of a name.
+    pub wildcard: bool,
     /// Seconds after which it is gone; 0 is never.
     pub timeout: Option<u64>,
 }

@@ -29,7 +29,10 @@ pub fn detect(text: &str) -> Vec<Evidence> {
         }
         return out;
     }
-    for (number, raw) in (1u32..).zip(text.lines().take(LINES)) {
+    let statements = (1u32..)
+        .zip(text.lines().take(LINES))
+        .flat_map(|(number, line)| line.split(';').take(8).map(move |part| (number, part)));
+    for (number, raw) in statements {
         let line = raw.trim();
         if line.starts_with("#!") {
             if line.contains("/nft ") || line.ends_with("/nft") {

@@ -202,6 +202,20 @@ impl Lowering<'_> {
                 if text.starts_with("tcp option") {
                     needs.push(protocol(TCP));
                 }
+                // A hash of a header's fields asks for the header.
+                if let Some((keys, _)) = text
+                    .strip_prefix("jhash ")
+                    .and_then(|rest| rest.rsplit_once(" mod "))
+                {
+                    for key in keys.split(" . ") {
+                        if let Some((header, field)) = key.split_once(' ')
+                            && !matches!(header, "meta" | "ct")
+                        {
+                            let inner = Selector::Payload(header.into(), field.into());
+                            let _ = self.field(scope, &inner, needs);
+                        }
+                    }
+                }
                 ConditionKind::Content
             }),
         }
@@ -218,7 +232,10 @@ impl Lowering<'_> {
         match left {
             Expr::Select(selector) => {
                 let key = self.key(scope, selector);
-                self.compare(scope, key, None, op, right)
+                match raw_port(selector) {
+                    Some(port) => self.raw_port(scope, &port, key, op, right),
+                    None => self.compare(scope, key, None, op, right),
+                }
             }
             Expr::Binary(Binary::And, inner, mask) => {
                 if let Expr::Select(selector) = &**inner {
@@ -238,6 +255,23 @@ impl Lowering<'_> {
             Expr::Concat(parts) => self.tuples(scope, parts, op, right),
             _ => self.not_understood(scope, format!("{left} {op}{right}")),
         }
+    }
+
+    /// `@th,16,16 == 80`: a port where the protocol has ports, other bytes of
+    /// the packet where it has none. Nothing asks for the protocol.
+    fn raw_port(
+        &mut self,
+        scope: &mut Scope<'_>,
+        port: &Selector,
+        raw: Key,
+        op: Operator,
+        right: &Expr,
+    ) -> MatchExpr {
+        let port = self.key(scope, port);
+        let ports = MatchExpr::all(port.needs.iter().cloned());
+        let known = self.compare(scope, port, None, op, right);
+        let bytes = self.compare(scope, raw, None, op, right);
+        MatchExpr::any([known, MatchExpr::all([ports.negate(), bytes])])
     }
 
     /// A comparison that cannot be decided.
@@ -1088,6 +1122,16 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// The port that a raw part of the transport header is.
+fn raw_port(selector: &Selector) -> Option<Selector> {
+    let field = match selector {
+        Selector::Other(text) if text == "@th,0,16" => "sport",
+        Selector::Other(text) if text == "@th,16,16" => "dport",
+        _ => return None,
+    };
+    Some(Selector::Payload("th".into(), field.into()))
 }
 
 /// Aligned power-of-two blocks of a range of 32-bit values.

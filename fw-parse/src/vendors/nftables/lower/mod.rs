@@ -97,6 +97,8 @@ pub struct Lowering<'r> {
     interface_names: BTreeSet<String>,
     /// Sets that rules write to.
     written: FxHashSet<(usize, String)>,
+    /// A rule hands connections to a synproxy.
+    proxied: bool,
     marks: Marks,
 }
 
@@ -118,12 +120,13 @@ pub fn lower(ruleset: &Ruleset, defines: &[Define], mut device: Device, complete
         set_cache: FxHashMap::default(),
         interface_names: BTreeSet::new(),
         written: FxHashSet::default(),
+        proxied: false,
         marks: Marks::of(ruleset),
     };
     state.definitions(defines);
     for (at, table) in ruleset.tables.iter().enumerate() {
         for chain in &table.chains {
-            state.written_sets(at, &chain.rules);
+            state.survey(at, &chain.rules);
         }
     }
     state.stages();
@@ -197,15 +200,17 @@ impl<'r> Lowering<'r> {
         }
     }
 
-    fn written_sets(&mut self, table: usize, rules: &[super::ast::Rule]) {
+    /// Notes what rules do that others depend on.
+    fn survey(&mut self, table: usize, rules: &[super::ast::Rule]) {
         for rule in rules {
             for statement in &rule.statements {
                 match statement {
                     Statement::SetUpdate { set, .. } => {
                         self.written.insert((table, set.clone()));
                     }
+                    Statement::Diverted(text) => self.proxied |= text.starts_with("synproxy"),
                     Statement::Verdict(Verdict::JumpBlock(rules) | Verdict::GotoBlock(rules)) => {
-                        self.written_sets(table, rules);
+                        self.survey(table, rules);
                     }
                     _ => {}
                 }

@@ -1,13 +1,14 @@
 //! Rules, statement by statement.
 
 use super::super::ast::{Data, Element, Expr, Rule as NftRule, Statement, Verdict};
+use super::super::parse::integer;
 use super::marks::{effects, register};
 use super::matching::Key;
 use super::{Lowering, Scope, Variant};
 use fw_model::match_expr::MarkRegister;
 use fw_model::{
-    Action, Condition, ConditionKind, DefinitionId, Effect, Filter, MatchExpr, PacketEffect, Rule,
-    Severity, Span,
+    Action, Condition, ConditionKind, DefinitionId, Effect, Filter, IntervalSet, MatchExpr,
+    PacketEffect, Rule, Severity, Span,
 };
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -163,6 +164,17 @@ impl Lowering<'_> {
                 Statement::NoTrack => {
                     // Behind connection tracking it comes too late.
                     if scope.variant.early {
+                        // A synproxy answers for the server and then opens
+                        // the connection anew, tracked.
+                        if self.proxied && scope.rule_text.contains("tcp ") {
+                            let text = "synproxy leaves the connection untracked";
+                            b.matches.push(MatchExpr::opaque(
+                                ConditionKind::Environment,
+                                text,
+                                text,
+                                Some(scope.span),
+                            ));
+                        }
                         b.effects.push(PacketEffect::NoTrack);
                     }
                 }
@@ -547,8 +559,18 @@ impl Lowering<'_> {
         let needs = MatchExpr::all(keys.iter().flat_map(|k| k.needs.clone()));
         let mut out = Vec::new();
         let mut all = Vec::new();
-        for (value, members) in groups {
-            let mut part = self.key_in(scope, &keys, &members);
+        // A number that is drawn from a range is one of a map that has all of
+        // the range: the last group is what is left.
+        let last = match (keys.as_slice(), &catch_all, named) {
+            ([only], None, None) if draws_only(&only.text, elements) => groups.len(),
+            _ => 0,
+        };
+        for (at, (value, members)) in (1..).zip(groups) {
+            let mut part = if at == last {
+                MatchExpr::any(all.iter().cloned()).negate()
+            } else {
+                self.key_in(scope, &keys, &members)
+            };
             if let Some(at) = named {
                 part = self.membership(scope, at, &key.to_string(), part);
             }
@@ -675,6 +697,40 @@ impl Lowering<'_> {
         b.matches.push(MatchExpr::any(all));
         true
     }
+}
+
+/// True if a key draws a number (`numgen`, `jhash`, `symhash`) and the
+/// elements have every number that it may draw.
+fn draws_only(key: &str, elements: &[Element]) -> bool {
+    if !["numgen ", "jhash ", "symhash "].iter().any(|w| key.starts_with(w)) {
+        return false;
+    }
+    let after = |word: &str| {
+        let (_, rest) = key.rsplit_once(word)?;
+        rest.split(' ').next()?.parse::<u128>().ok()
+    };
+    let (Some(modulus), Some(offset)) = (after(" mod "), after(" offset ")) else {
+        return false;
+    };
+    let number = |expr: &Expr| match expr {
+        Expr::Value(text) => integer(text).map(u128::from),
+        _ => None,
+    };
+    let mut covered = Vec::new();
+    for element in elements {
+        let range = match &element.key {
+            Expr::Range(low, high) => number(low).zip(number(high)),
+            one => number(one).map(|n| (n, n)),
+        };
+        match range {
+            Some(range) if element.stateful.is_none() => covered.push(range),
+            _ => return false,
+        }
+    }
+    let Some(end) = modulus.checked_sub(1).and_then(|m| offset.checked_add(m)) else {
+        return false;
+    };
+    IntervalSet::from_ranges(covered).covers(&IntervalSet::range(offset, end))
 }
 
 /// Elements of a map in the rule, or a copy of a named map's.
