@@ -8,6 +8,7 @@
 pub mod decode;
 pub mod detect;
 pub mod include;
+pub mod shell;
 pub mod token;
 pub mod vendor;
 pub mod vendors;

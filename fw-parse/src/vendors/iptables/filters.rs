@@ -182,7 +182,11 @@ impl Lowering<'_, '_> {
         // tracked: the first packets alone are those without a state.
         if scope.marks.proxied
             && acted.effects.contains(&PacketEffect::NoTrack)
-            && entry.rule.protocol.as_ref().is_some_and(|p| matches!(p.value.as_ref(), "tcp" | "6"))
+            && entry
+                .rule
+                .protocol
+                .as_ref()
+                .is_some_and(|p| matches!(p.value.as_ref(), "tcp" | "6"))
         {
             parts.push(MatchExpr::opaque(
                 ConditionKind::Environment,

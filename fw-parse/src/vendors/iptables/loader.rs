@@ -79,7 +79,7 @@ impl<'a> Loader<'a> {
     fn unknown(&mut self, statement: &Statement<'a>) {
         self.loaded
             .unknown
-            .push((statement.span, statement.text.to_owned()));
+            .push((statement.span, statement.text.to_string()));
     }
 
     /// Executes one statement. True if its meaning is in the result.
@@ -92,6 +92,10 @@ impl<'a> Loader<'a> {
             StatementKind::Inert(_) => true,
             StatementKind::OtherBackend => {
                 self.loaded.other_backend = Some(statement.span);
+                true
+            }
+            StatementKind::Assumed(what) => {
+                self.loaded.granted.push((statement.span, *what));
                 true
             }
             StatementKind::Unknown => {
@@ -195,7 +199,10 @@ impl<'a> Loader<'a> {
 
     fn command(&mut self, mut statement: Statement<'a>) -> bool {
         let span = statement.span;
-        let conditional = statement.conditional.then(|| statement.text.to_owned());
+        let conditional = statement
+            .context
+            .is_some()
+            .then(|| statement.text.to_string());
         let Some(table) = self.open_table() else {
             self.unknown(&statement);
             return false;
@@ -224,7 +231,7 @@ impl<'a> Loader<'a> {
             };
             if let Some(name) = chain {
                 match table.chain_mut(&name) {
-                    Some(chain) => chain.unknown.push((span, statement.text.to_owned())),
+                    Some(chain) => chain.unknown.push((span, statement.text.to_string())),
                     None => self.unknown(&statement),
                 }
                 return false;

@@ -113,6 +113,14 @@ impl Lowering<'_, '_> {
                 span: *span,
             });
         }
+        for (span, what) in &loaded.granted {
+            self.device.assumptions.push(Assumption {
+                code: what.code(),
+                text: what.text().to_owned(),
+                span: Some(*span),
+                device_wide: true,
+            });
+        }
         for (span, text) in &loaded.complaints {
             self.say(
                 "loader-complaint",

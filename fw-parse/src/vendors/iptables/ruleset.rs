@@ -29,6 +29,8 @@ pub(super) struct Loaded<'a> {
     /// Statements that are not understood.
     pub unknown: Vec<(Span, String)>,
     /// What the loader would complain about: place and words.
+    /// What is taken for granted of a script's run.
+    pub granted: Vec<(Span, crate::shell::Granted)>,
     pub complaints: Vec<(Span, String)>,
     /// A dump says that the other backend has rules too.
     pub other_backend: Option<Span>,

@@ -116,12 +116,14 @@ impl<'l, 'a> Sets<'l, 'a> {
             let mut any = Vec::new();
             for element in &set.elements {
                 match self.loaded.set_position(&element.text) {
-                    Some(member) => match self.set(member, directions, protocol, holes, depth - 1) {
-                        Asked::Expr(expr) => any.push(expr),
-                        // The family of a list is that of each member.
-                        Asked::Refused(_) => {}
-                        Asked::Unknown => return Asked::Unknown,
-                    },
+                    Some(member) => {
+                        match self.set(member, directions, protocol, holes, depth - 1) {
+                            Asked::Expr(expr) => any.push(expr),
+                            // The family of a list is that of each member.
+                            Asked::Refused(_) => {}
+                            Asked::Unknown => return Asked::Unknown,
+                        }
+                    }
                     None => return Asked::Unknown,
                 }
             }
@@ -280,7 +282,10 @@ impl Reader<'_, '_> {
                 if let Some(at) = last_address
                     && let Some(dimension) = self.directions.get(at)
                 {
-                    all.push(MatchExpr::address(*dimension, Arc::new(join(entries, self.holes))));
+                    all.push(MatchExpr::address(
+                        *dimension,
+                        Arc::new(join(entries, self.holes)),
+                    ));
                 }
                 MatchExpr::all(all)
             },

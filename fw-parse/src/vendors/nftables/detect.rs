@@ -1,5 +1,6 @@
 //! What speaks for a text being an nftables ruleset.
 
+use super::script;
 use crate::detect::Evidence;
 
 /// How many lines are looked at.
@@ -41,6 +42,10 @@ pub fn detect(text: &str) -> Vec<Evidence> {
             continue;
         }
         if line.starts_with('#') {
+            continue;
+        }
+        if script::calls(line) {
+            push(&mut out, 50, "`nft add` and the like", number);
             continue;
         }
         let words: Vec<&str> = line.split_ascii_whitespace().take(8).collect();

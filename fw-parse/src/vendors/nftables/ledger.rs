@@ -41,7 +41,8 @@ impl<'l> Ledgers<'l> {
         }
     }
 
-    fn inert(&mut self, (source, line): Line, reason: &'static str) {
+    /// Marks a line that changes nothing, with the reason.
+    pub fn inert(&mut self, (source, line): Line, reason: &'static str) {
         if let Some((_, ledger)) = self.of(source) {
             ledger.inert(line, reason);
         }

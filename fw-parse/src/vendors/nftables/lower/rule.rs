@@ -702,7 +702,10 @@ impl Lowering<'_> {
 /// True if a key draws a number (`numgen`, `jhash`, `symhash`) and the
 /// elements have every number that it may draw.
 fn draws_only(key: &str, elements: &[Element]) -> bool {
-    if !["numgen ", "jhash ", "symhash "].iter().any(|w| key.starts_with(w)) {
+    if !["numgen ", "jhash ", "symhash "]
+        .iter()
+        .any(|w| key.starts_with(w))
+    {
         return false;
     }
     let after = |word: &str| {
