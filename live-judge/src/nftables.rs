@@ -27,6 +27,7 @@ pub fn load_files(files: &[(String, String)]) -> Result<(), String> {
             load("flush ruleset\n")?;
             run("nft", &["-j", "-f", "-"], text).map(drop)
         }
+        [(_, text)] if text.starts_with("#!/bin/sh") => run("sh", &["-e"], text).map(drop),
         [(_, text)] => load(text),
         _ => {
             let folder = std::env::temp_dir().join(format!("fwj{}", std::process::id()));

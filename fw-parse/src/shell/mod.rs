@@ -44,6 +44,28 @@ pub struct Word {
     /// Present if something in it has no value in the file: where the value
     /// comes from, as far as the file tells.
     pub open: Option<String>,
+    /// The assignments that it comes from, by number.
+    pub uses: Vec<usize>,
+}
+
+/// An assignment of a value that is known, or a loop that gives it.
+#[derive(Clone, Debug)]
+pub struct Assignment<'a> {
+    /// The name of the variable.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place<'a>,
+    /// The assignments that its value comes from.
+    pub uses: Vec<usize>,
+}
+
+/// What a script does.
+#[derive(Clone, Debug)]
+pub struct Script<'a> {
+    /// Its steps, in order.
+    pub steps: Vec<Step<'a>>,
+    /// Its assignments.
+    pub assignments: Vec<Assignment<'a>>,
 }
 
 /// A line that is fed to a command (`<<EOF`).
@@ -55,6 +77,8 @@ pub struct Fed<'a> {
     pub text: Cow<'a, str>,
     /// A variable in it has no known value.
     pub open: bool,
+    /// The assignments that it comes from, by number.
+    pub uses: Vec<usize>,
 }
 
 /// A simple command.
@@ -79,6 +103,12 @@ impl Command<'_> {
         self.words
             .first()
             .map_or("", |w| w.text.rsplit('/').next().unwrap_or(&w.text))
+    }
+
+    /// The assignments that its words come from.
+    #[must_use]
+    pub fn uses(&self) -> Vec<usize> {
+        uses(&self.words)
     }
 
     /// True if all words are known and it runs in any case.
@@ -117,6 +147,8 @@ pub enum Step<'a> {
     Inert(Place<'a>, &'static str),
     /// A command.
     Command(Command<'a>),
+    /// Decides which commands run, and with which words.
+    Decides(Place<'a>),
     /// Something that is taken for granted.
     Assumed(Place<'a>, Granted),
     /// Something else, with what tells it from others.
@@ -155,10 +187,11 @@ impl Granted {
 
 /// Reads a script.
 #[must_use]
-pub fn steps(source: &Source) -> Vec<Step<'_>> {
+pub fn script(source: &Source) -> Script<'_> {
     let segments = segments(source);
     let mut shell = Shell {
         variables: FxHashMap::default(),
+        assignments: Vec::new(),
         functions: FxHashMap::default(),
         frames: Vec::new(),
         leaves: false,
@@ -173,18 +206,24 @@ pub fn steps(source: &Source) -> Vec<Step<'_>> {
             Value {
                 known: Some("start".to_owned()),
                 origin: String::new(),
+                uses: Vec::new(),
             },
         );
     }
     shell.run(&segments, 0);
-    shell.out
+    Script {
+        steps: shell.out,
+        assignments: shell.assignments,
+    }
 }
 
 /// What is known of a variable.
 struct Value {
     known: Option<String>,
-    /// The assignments it may come from.
+    /// The assignments it may come from, where it is not known.
     origin: String,
+    /// Those that it comes from.
+    uses: Vec<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -227,6 +266,7 @@ struct Function<'s, 'a> {
 
 struct Shell<'s, 'a> {
     variables: FxHashMap<String, Value>,
+    assignments: Vec<Assignment<'a>>,
     functions: FxHashMap<String, Function<'s, 'a>>,
     frames: Vec<Frame>,
     /// The branch that begins here ends the script.
@@ -264,19 +304,21 @@ impl<'s, 'a> Shell<'s, 'a> {
             if let Some(end) = end
                 && depth < DEPTH
                 && !self.skipped()
-                && let Some((name, values)) = self.constant_loop(segment)
+                && let Some((name, values, uses)) = self.constant_loop(segment)
                 && let Some(body) = segments.get(at..end)
                 && lines::runs_through(body)
                 && values.len().saturating_mul(body.len()) <= self.budget
             {
                 self.budget -= values.len().saturating_mul(body.len());
-                self.inert(segment, "control flow");
+                self.out.push(Step::Decides(segment.place));
+                let number = self.assigned(&name, segment.place, uses);
                 for value in values {
                     self.variables.insert(
                         name.clone(),
                         Value {
                             known: Some(value),
                             origin: String::new(),
+                            uses: vec![number],
                         },
                     );
                     self.run(body, depth + 1);
@@ -336,8 +378,19 @@ impl<'s, 'a> Shell<'s, 'a> {
         (!parts.is_empty()).then(|| parts.join(", "))
     }
 
-    /// The name and the values of a `for` over words that are all known.
-    fn constant_loop(&self, segment: &Segment<'a>) -> Option<(String, Vec<String>)> {
+    fn assigned(&mut self, name: &str, place: Place<'a>, uses: Vec<usize>) -> usize {
+        self.assignments.push(Assignment {
+            name: name.to_owned(),
+            place,
+            uses,
+        });
+        self.assignments.len() - 1
+    }
+
+    /// The name and the values of a `for` over words that are all known, and
+    /// the assignments that these come from.
+    #[allow(clippy::type_complexity)]
+    fn constant_loop(&self, segment: &Segment<'a>) -> Option<(String, Vec<String>, Vec<usize>)> {
         if !segment.text.starts_with("for ") {
             return None;
         }
@@ -352,17 +405,23 @@ impl<'s, 'a> Shell<'s, 'a> {
             return None;
         }
         let mut values = Vec::new();
+        let mut from = Vec::new();
         for piece in pieces {
             match piece {
-                Piece::Word(Word { text, open: None })
-                    if !text.contains(['*', '?', '[', '{', '(']) =>
-                {
+                Piece::Word(Word {
+                    text,
+                    open: None,
+                    uses,
+                }) if !text.contains(['*', '?', '[', '{', '(']) => {
                     values.push(text);
+                    from.extend(uses);
                 }
                 _ => return None,
             }
         }
-        Some((name, values))
+        from.sort_unstable();
+        from.dedup();
+        Some((name, values, from))
     }
 
     fn segment(&mut self, segment: &Segment<'a>, tail: &str, depth: usize) {
@@ -468,6 +527,9 @@ impl<'s, 'a> Shell<'s, 'a> {
         };
         if matches!(head, "if" | "elif" | "while" | "until") {
             self.asked(segment, commands);
+            if condition(commands) != Runs::Perhaps {
+                self.out.push(Step::Decides(segment.place));
+            }
         }
         match head {
             "if" => {
@@ -656,6 +718,7 @@ impl<'s, 'a> Shell<'s, 'a> {
         }
         self.out
             .push(Step::Inert(command.place, "calls a function"));
+        let call = self.assigned(&first.text, command.place, command.uses());
         let mut kept = Vec::new();
         for at in 1..=9 {
             let number = at.to_string();
@@ -675,6 +738,7 @@ impl<'s, 'a> Shell<'s, 'a> {
                     origin: value
                         .map(|word| shown(std::slice::from_ref(word)))
                         .unwrap_or_default(),
+                    uses: vec![call],
                 },
             );
         }
@@ -707,13 +771,15 @@ impl<'s, 'a> Shell<'s, 'a> {
                         place: *place,
                         text: Cow::Borrowed(*text),
                         open: false,
+                        uses: Vec::new(),
                     };
                 }
-                let (text, open) = self.expanded(text);
+                let word = self.expanded(text);
                 Fed {
                     place: *place,
-                    text: Cow::Owned(text),
-                    open,
+                    text: Cow::Owned(word.text),
+                    open: word.open.is_some(),
+                    uses: word.uses,
                 }
             })
             .collect()
@@ -731,11 +797,13 @@ impl<'s, 'a> Shell<'s, 'a> {
             for word in &command.words {
                 if let Some((name, value)) = assignment(&word.text) {
                     if command.context.is_none() && word.open.is_none() {
+                        let number = self.assigned(name, command.place, word.uses.clone());
                         self.variables.insert(
                             name.to_owned(),
                             Value {
                                 known: Some(value.to_owned()),
                                 origin: String::new(),
+                                uses: vec![number],
                             },
                         );
                     } else {
@@ -744,7 +812,7 @@ impl<'s, 'a> Shell<'s, 'a> {
                     }
                 }
             }
-            self.out.push(Step::Inert(command.place, "sets a variable"));
+            self.out.push(Step::Decides(command.place));
             return;
         }
         while command.words.len() > 1
@@ -779,6 +847,7 @@ impl<'s, 'a> Shell<'s, 'a> {
         let slot = self.variables.entry(name.to_owned()).or_insert(Value {
             known: None,
             origin: String::new(),
+            uses: Vec::new(),
         });
         if let Some(known) = slot.known.take() {
             slot.origin = format!("{name}={known}");
@@ -893,6 +962,13 @@ fn shown(words: &[Word]) -> String {
             out.push_str(&format!(" [{origin}]"));
         }
     }
+    out
+}
+
+fn uses(words: &[Word]) -> Vec<usize> {
+    let mut out: Vec<usize> = words.iter().flat_map(|w| w.uses.iter().copied()).collect();
+    out.sort_unstable();
+    out.dedup();
     out
 }
 

@@ -1,11 +1,12 @@
 //! What runs, by the rules of POSIX sh.
 
-use super::{Step, steps};
+use super::{Step, script};
 use fw_model::Source;
 
 fn commands(text: &str) -> Vec<String> {
     let source = Source::new("script.sh", text.into());
-    steps(&source)
+    script(&source)
+        .steps
         .into_iter()
         .filter_map(|step| match step {
             Step::Command(command) => Some(command.identity()),
@@ -84,7 +85,8 @@ fn the_script_is_started_and_goes_on() {
         ["b (if x)", "c (if x else )", "exit (if x else )", "d"]
     );
     let source = Source::new("script.sh", format!("{init}{stop}"));
-    let granted: Vec<(u32, &str)> = steps(&source)
+    let granted: Vec<(u32, &str)> = script(&source)
+        .steps
         .into_iter()
         .filter_map(|step| match step {
             Step::Assumed(place, what) => Some((place.first, what.code())),
@@ -93,7 +95,8 @@ fn the_script_is_started_and_goes_on() {
         .collect();
     assert_eq!(granted, [(5, "script-called-with-start")]);
     let source = Source::new("script.sh", stop.to_owned());
-    let granted: Vec<u32> = steps(&source)
+    let granted: Vec<u32> = script(&source)
+        .steps
         .into_iter()
         .filter_map(|step| match step {
             Step::Assumed(place, super::Granted::GoesOn) => Some(place.first),
@@ -124,7 +127,8 @@ fn here_documents_are_fed() {
         "script.sh",
         "P=80\ncat <<'X' | load -\n$P\nX\nload -f - <<EOF\n port $P $Q\nEOF\nend\n".into(),
     );
-    let fed: Vec<(String, Vec<(String, bool)>)> = steps(&source)
+    let fed: Vec<(String, Vec<(String, bool)>)> = script(&source)
+        .steps
         .into_iter()
         .filter_map(|step| match step {
             Step::Command(c) => Some((

@@ -1,6 +1,6 @@
 //! Words: quotes removed, variables expanded.
 
-use super::{Shell, Word};
+use super::{Shell, Value, Word};
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -19,6 +19,7 @@ pub(super) enum Piece {
 struct Open {
     text: String,
     open: Option<String>,
+    uses: Vec<usize>,
 }
 
 impl Open {
@@ -45,10 +46,10 @@ impl Shell<'_, '_> {
         let mut size = 0usize;
         let mut chars = line.chars().peekable();
         let flush = |word: &mut Option<Open>, skip: &mut bool, out: &mut Vec<Piece>| {
-            if let Some(Open { text, open }) = word.take()
+            if let Some(Open { text, open, uses }) = word.take()
                 && !std::mem::take(skip)
             {
-                out.push(Piece::Word(Word { text, open }));
+                out.push(Piece::Word(Word { text, open, uses }));
             }
         };
         while let Some(c) = chars.next() {
@@ -81,10 +82,14 @@ impl Shell<'_, '_> {
                         .unknown(&format!("$({inner})"), "");
                 }
                 (_, '$') => {
-                    let (written, value, origin) = self.variable(&mut chars);
+                    let (written, value, known) = self.variable(&mut chars);
+                    let origin = known.map_or("", |v| v.known.as_deref().unwrap_or(&v.origin));
+                    let uses = known.map_or(&[][..], |v| &v.uses);
                     match value {
                         Some(value) if quote.is_some() => {
-                            word.get_or_insert_default().text.push_str(value);
+                            let slot = word.get_or_insert_default();
+                            slot.text.push_str(value);
+                            slot.uses.extend(uses);
                         }
                         Some(value) => {
                             // Unquoted values are split into words.
@@ -92,12 +97,16 @@ impl Shell<'_, '_> {
                             if let Some(part) = parts.next()
                                 && !part.is_empty()
                             {
-                                word.get_or_insert_default().text.push_str(part);
+                                let slot = word.get_or_insert_default();
+                                slot.text.push_str(part);
+                                slot.uses.extend(uses);
                             }
                             for part in parts {
                                 flush(&mut word, &mut skip_next, &mut out);
                                 if !part.is_empty() {
-                                    word.get_or_insert_default().text.push_str(part);
+                                    let slot = word.get_or_insert_default();
+                                    slot.text.push_str(part);
+                                    slot.uses.extend(uses);
                                 }
                             }
                         }
@@ -152,8 +161,8 @@ impl Shell<'_, '_> {
         Some(out)
     }
 
-    /// A line of a here-document, and whether something in it is not known.
-    pub(super) fn expanded(&self, line: &str) -> (String, bool) {
+    /// A line of a here-document.
+    pub(super) fn expanded(&self, line: &str) -> Word {
         let mut out = Open::default();
         let mut chars = line.chars().peekable();
         while let Some(c) = chars.next() {
@@ -163,22 +172,29 @@ impl Shell<'_, '_> {
                     None => out.text.push('\\'),
                 },
                 '$' => {
-                    let (written, value, origin) = self.variable(&mut chars);
+                    let (written, value, known) = self.variable(&mut chars);
                     match value {
-                        Some(value) if out.text.len() < EXPANSION => out.text.push_str(value),
-                        _ => out.unknown(&written, origin),
+                        Some(value) if out.text.len() < EXPANSION => {
+                            out.text.push_str(value);
+                            out.uses.extend(known.iter().flat_map(|v| &v.uses));
+                        }
+                        _ => out.unknown(&written, ""),
                     }
                 }
                 '`' => out.unknown("`", ""),
                 c => out.text.push(c),
             }
         }
-        (out.text, out.open.is_some())
+        Word {
+            text: out.text,
+            open: out.open,
+            uses: out.uses,
+        }
     }
 
     /// The variable behind a `$`: how it is written, its value if known, and
-    /// else where its value comes from.
-    fn variable(&self, chars: &mut Peekable<Chars<'_>>) -> (String, Option<&str>, &str) {
+    /// what else is known of it.
+    fn variable(&self, chars: &mut Peekable<Chars<'_>>) -> (String, Option<&str>, Option<&Value>) {
         let part = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
         let (written, name) = match chars.peek() {
             Some('{') => {
@@ -227,7 +243,6 @@ impl Shell<'_, '_> {
         let value = known
             .filter(|_| plain == name)
             .and_then(|v| v.known.as_deref());
-        let origin = known.map_or("", |v| v.known.as_deref().unwrap_or(&v.origin));
-        (written, value, origin)
+        (written, value, known)
     }
 }

@@ -28,6 +28,9 @@ pub(super) struct Statement<'a> {
     /// Under what it is executed, where that is not certain (it stands within
     /// an `if` or a loop of a script).
     pub context: Option<String>,
+    /// The variables of a script that its words come from: name, place and
+    /// last line of the assignment.
+    pub values: Vec<(String, Span, u32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,6 +69,8 @@ pub(super) enum StatementKind<'a> {
     SetFlush(Option<Word<'a>>),
     /// Something is taken for granted of a script's run.
     Assumed(Granted),
+    /// Decides which commands of a script run.
+    Decides,
     /// Changes nothing that a packet meets.
     Inert(&'static str),
     /// Not understood.

@@ -226,6 +226,9 @@ impl Lowering<'_, '_> {
             .iter()
             .filter_map(|name| self.definitions.get(&format!("set {name}")).copied())
             .collect();
+        for (name, span, last) in &entry.values {
+            uses.push(self.variable(name, *span, *last));
+        }
         if let Some(target) = &entry.rule.target {
             uses.extend(find(&target.name).and_then(|f| f.1));
         }

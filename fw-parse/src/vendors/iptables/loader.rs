@@ -89,7 +89,7 @@ impl<'a> Loader<'a> {
                 self.header = Some(*header);
                 true
             }
-            StatementKind::Inert(_) => true,
+            StatementKind::Inert(_) | StatementKind::Decides => true,
             StatementKind::OtherBackend => {
                 self.loaded.other_backend = Some(statement.span);
                 true
@@ -316,6 +316,7 @@ impl<'a> Loader<'a> {
                     span,
                     rule: *rule,
                     conditional: None,
+                    values: statement.values.clone(),
                 };
                 true
             }
@@ -374,6 +375,7 @@ impl<'a> Loader<'a> {
                         span,
                         rule,
                         conditional: conditional.clone(),
+                        values: statement.values.clone(),
                     },
                 );
                 // Each rule of a list is inserted at the same place in turn.

@@ -249,6 +249,17 @@ impl Lowering<'_, '_> {
         id
     }
 
+    /// The definition of a script's variable.
+    pub fn variable(&mut self, name: &str, span: Span, last: u32) -> DefinitionId {
+        let key = format!("variable {} {} {name}", span.source.0, span.line);
+        if let Some(known) = self.definitions.get(&key) {
+            return *known;
+        }
+        let id = self.define("variable", name, span, last);
+        self.definitions.insert(key, id);
+        id
+    }
+
     /// A rule set that was not given decides in its family all the same.
     fn missing_families(&mut self) {
         let given: Vec<Protocol> = self.loaded.rulesets.iter().map(|r| r.protocol).collect();

@@ -38,6 +38,7 @@ pub(super) fn statements(id: SourceId, source: &Source) -> Vec<Statement<'_>> {
             text: Cow::Borrowed(text),
             kind,
             context: None,
+            values: Vec::new(),
         });
     }
     out
@@ -89,6 +90,7 @@ pub(super) fn statement_owned(text: &str, protocol: Protocol) -> StatementKind<'
         StatementKind::Header(header) => StatementKind::Header(header),
         StatementKind::OtherBackend => StatementKind::OtherBackend,
         StatementKind::Commit => StatementKind::Commit,
+        StatementKind::Decides => StatementKind::Decides,
         StatementKind::Assumed(what) => StatementKind::Assumed(what),
         StatementKind::Inert(why) => StatementKind::Inert(why),
         StatementKind::Unknown => StatementKind::Unknown,

@@ -73,6 +73,8 @@ pub(super) struct Entry<'a> {
     pub rule: Rule<'a>,
     /// It may not be loaded at all.
     pub conditional: Option<String>,
+    /// See [`super::ast::Statement::values`].
+    pub values: Vec<(String, Span, u32)>,
 }
 
 #[derive(Debug)]

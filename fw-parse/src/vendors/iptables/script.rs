@@ -2,7 +2,7 @@
 
 use super::ast::{Command, Protocol, Statement, StatementKind, Word};
 use super::{command, parse};
-use crate::shell::{self, Place, Step};
+use crate::shell::{self, Assignment, Place, Step};
 use fw_model::{Source, SourceId, Span};
 use std::borrow::Cow;
 
@@ -47,15 +47,21 @@ fn family(word: &str) -> Option<Protocol> {
 pub(super) fn statements(id: SourceId, source: &Source) -> Vec<Statement<'_>> {
     let mut out = Script {
         id,
+        assignments: Vec::new(),
+        uses: Vec::new(),
         out: Vec::new(),
     };
-    for step in shell::steps(source) {
+    let script = shell::script(source);
+    out.assignments = script.assignments;
+    for step in script.steps {
         match step {
             Step::Comment(place) => {
+                out.uses.clear();
                 let kind = parse::comment_line(place.text.trim_start_matches('#'));
                 out.push(place, kind, place.text, None);
             }
             Step::Inert(place, why) => out.inert(place, why),
+            Step::Decides(place) => out.push(place, StatementKind::Decides, place.text, None),
             Step::Assumed(place, what) => {
                 out.push(place, StatementKind::Assumed(what), place.text, None);
             }
@@ -68,6 +74,9 @@ pub(super) fn statements(id: SourceId, source: &Source) -> Vec<Statement<'_>> {
 
 struct Script<'a> {
     id: SourceId,
+    assignments: Vec<Assignment<'a>>,
+    /// The assignments that the present command comes from.
+    uses: Vec<usize>,
     out: Vec<Statement<'a>>,
 }
 
@@ -85,7 +94,31 @@ impl<'a> Script<'a> {
             text: text.into(),
             kind,
             context,
+            values: self.values(),
         });
+    }
+
+    /// Where the values of the present command's variables come from.
+    fn values(&self) -> Vec<(String, Span, u32)> {
+        let mut all = self.uses.clone();
+        let mut at = 0;
+        while let Some(assignment) = all.get(at).and_then(|n| self.assignments.get(*n)) {
+            let more: Vec<usize> = assignment
+                .uses
+                .iter()
+                .copied()
+                .filter(|n| !all.contains(n))
+                .collect();
+            all.extend(more);
+            at += 1;
+        }
+        all.iter()
+            .filter_map(|n| self.assignments.get(*n))
+            .map(|a| {
+                let span = Span::line(self.id, a.place.first, a.place.length);
+                (a.name.clone(), span, a.place.last)
+            })
+            .collect()
     }
 
     fn inert(&mut self, place: Place<'a>, why: &'static str) {
@@ -93,6 +126,7 @@ impl<'a> Script<'a> {
     }
 
     fn command(&mut self, command: shell::Command<'a>) {
+        self.uses = command.uses();
         let name = command.name().to_owned();
         if name.ends_with("tables-restore") && !command.input.is_empty() {
             self.restored(command, &name);
@@ -165,6 +199,7 @@ impl<'a> Script<'a> {
             } else {
                 parse::statement_owned(&text, protocol)
             };
+            self.uses = fed.uses;
             self.push(fed.place, kind, text, command.context.clone());
         }
     }

@@ -35,7 +35,8 @@ impl<'l> Ledgers<'l> {
         Some((self.files.get(at)?.1, self.ledgers.get_mut(at)?))
     }
 
-    fn modeled(&mut self, (source, line): Line) {
+    /// Marks a line whose meaning is in the result.
+    pub fn modeled(&mut self, (source, line): Line) {
         if let Some((_, ledger)) = self.of(source) {
             ledger.modeled(line);
         }

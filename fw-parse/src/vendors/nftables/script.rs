@@ -5,7 +5,7 @@ use super::include::Files;
 use super::ledger::{self, Ledgers};
 use super::lex::{Kind, Lexed, Token, lex};
 use super::parse;
-use crate::shell::{self, Fed, Granted, Place, Step};
+use crate::shell::{self, Assignment, Fed, Granted, Place, Step};
 use fw_model::{Source, SourceId, Span};
 use std::rc::Rc;
 
@@ -91,7 +91,8 @@ pub fn read(
         script: Script::default(),
         ledgers,
     };
-    let steps = shell::steps(source);
+    let shell::Script { steps, assignments } = shell::script(source);
+    reader.assignments(&assignments);
     for step in &steps {
         match step {
             Step::Comment(place) => reader.inert(*place, "a comment"),
@@ -99,9 +100,16 @@ pub fn read(
             _ => {}
         }
     }
+    for step in &steps {
+        if let Step::Decides(place) = step {
+            for line in place.first..=place.last {
+                reader.ledgers.modeled((id, line));
+            }
+        }
+    }
     for step in steps {
         match step {
-            Step::Comment(_) | Step::Inert(..) => {}
+            Step::Comment(_) | Step::Inert(..) | Step::Decides(_) => {}
             Step::Assumed(place, what) => {
                 let span = Span::line(id, place.first, place.length);
                 reader.script.granted.push((span, what));
@@ -123,6 +131,22 @@ struct Reader<'r, 'l, 'f> {
 }
 
 impl Reader<'_, '_, '_> {
+    /// The assignments as defines.
+    fn assignments(&mut self, all: &[Assignment<'_>]) {
+        let number = |at: usize| u16::try_from(self.base + at).unwrap_or(u16::MAX);
+        self.script.defines = all
+            .iter()
+            .map(|a| Define {
+                name: a.name.clone(),
+                place: super::ast::Place {
+                    span: Span::line(self.id, a.place.first, a.place.length),
+                    last_line: a.place.last,
+                },
+                uses: a.uses.iter().map(|&at| number(at)).collect(),
+            })
+            .collect();
+    }
+
     fn inert(&mut self, place: Place<'_>, why: &'static str) {
         for line in place.first..=place.last {
             self.ledgers.inert((self.id, line), why);
@@ -175,6 +199,7 @@ impl Reader<'_, '_, '_> {
                     place,
                     text: format!("include \"{path}\"").into(),
                     open: false,
+                    uses: Vec::new(),
                 }];
                 &fed
             }
@@ -191,6 +216,7 @@ impl Reader<'_, '_, '_> {
                     place,
                     text: all.join(" ").into(),
                     open,
+                    uses: Vec::new(),
                 }];
                 &fed
             }
@@ -198,6 +224,14 @@ impl Reader<'_, '_, '_> {
         if !command.input.is_empty() {
             self.inert(place, "loads the rules that follow");
         }
+        let mut uses = command.uses();
+        uses.extend(input.iter().flat_map(|f| f.uses.iter().copied()));
+        uses.sort_unstable();
+        uses.dedup();
+        let uses: Vec<u16> = uses
+            .iter()
+            .filter_map(|&at| u16::try_from(self.base + at).ok())
+            .collect();
         let tokens = self.tokens(input);
         let base = self.base + self.script.defines.len();
         let mut text = parse::text(self.files.spliced(tokens, self.at), base);
@@ -214,6 +248,18 @@ impl Reader<'_, '_, '_> {
                 .into_iter()
                 .map(|c| perhaps(c, &identity, place, self.id))
                 .collect();
+        }
+        for command in &mut text.commands {
+            match command {
+                Command::AddRule(_, _, _, rule) => rule.defines.extend(&uses),
+                Command::AddChain(_, chain) => {
+                    for rule in &mut chain.rules {
+                        rule.defines.extend(&uses);
+                    }
+                }
+                Command::AddSet(_, set) => set.defines.extend(&uses),
+                _ => {}
+            }
         }
         ledger::text(self.ledgers, &text);
         self.script.defines.extend(text.defines);
