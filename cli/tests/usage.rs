@@ -268,6 +268,47 @@ fn git_trees_are_read_without_a_checkout() {
 }
 
 #[test]
+fn what_a_single_file_includes_is_read_beside_it() {
+    let here = folder(&[
+        (
+            "fw1/nftables.conf",
+            b"flush ruleset\ninclude \"./hosts.nft\"\ninclude \"/etc/nftables.d/*.nft\"\n",
+        ),
+        ("fw1/hosts.nft", b"define SHOP = 10.0.2.2\n"),
+        (
+            "fw1/nftables.d/forward.nft",
+            b"table inet filter {\n chain forward {\n  type filter hook forward priority 0; policy drop;\n  \
+              ip daddr $SHOP accept\n }\n}\n",
+        ),
+        ("fw1/nftables.d/notes.txt", b"not included\n"),
+    ]);
+    let git = |arguments: &[&str]| {
+        Command::new("git")
+            .current_dir(here.path())
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
+            .args(arguments)
+            .output()
+            .is_ok_and(|o| o.status.success())
+    };
+    let mut inputs = vec!["fw1/nftables.conf"];
+    if git(&["init", "-q"]) && git(&["add", "."]) && git(&["commit", "-qm", "x"]) {
+        inputs.push("git:HEAD:fw1/nftables.conf");
+    } else {
+        println!("git is not there: its trees are left out");
+    }
+    for input in inputs {
+        let run = run_in(here.path(), &["show", "--coverage", input]);
+        assert_eq!(run.code, 0, "{}", run.err);
+        assert!(
+            run.out.contains("10 lines: 10 modeled"),
+            "{input}: {}",
+            run.out
+        );
+        assert!(!run.out.contains("include-missing"), "{}", run.out);
+    }
+}
+
+#[test]
 fn output_that_cannot_be_written_is_1() {
     let here = folder(&[("flows.yaml", FLOWS.as_bytes())]);
     let arguments = ["flows", "check", "flows.yaml", "--output", "no/such/place"];

@@ -59,6 +59,20 @@ impl Tree {
         Ok(Entry::Folder(names))
     }
 
+    /// The folder that a file lies in.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        let path = match self.path.rsplit_once('/') {
+            Some((folder, _)) => folder,
+            None if self.path.is_empty() => return None,
+            None => "",
+        };
+        Some(Self {
+            revision: self.revision.clone(),
+            path: path.to_owned(),
+        })
+    }
+
     /// An entry of this folder.
     pub fn child(&self, name: &str) -> Self {
         let path = match self.path.as_str() {

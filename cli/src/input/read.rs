@@ -102,6 +102,74 @@ impl Location {
         }
     }
 
+    /// The folder that this file lies in.
+    fn parent(&self) -> Option<Self> {
+        match self {
+            Self::Path(path) => {
+                let parent = Path::new(path).parent()?.to_string_lossy().into_owned();
+                Some(Self::Path(parent))
+            }
+            Self::Git(tree) => tree.parent().map(Self::Git),
+            Self::Stdin => None,
+        }
+    }
+
+    /// The files that `path`, a path or pattern that this file includes, names
+    /// in the folder of this file or below it. On the device they lie
+    /// elsewhere, so the longest end of the path that leads to one is taken.
+    #[must_use]
+    pub fn included(&self, path: &str) -> Vec<Raw> {
+        let Some(folder) = self.parent() else {
+            return Vec::new();
+        };
+        let parts: Vec<&str> = path
+            .split('/')
+            .filter(|p| !matches!(*p, "" | "." | ".."))
+            .collect();
+        let Some((last, folders)) = parts.split_last() else {
+            return Vec::new();
+        };
+        for start in 0..=folders.len() {
+            let mut at = folder.clone();
+            for part in folders.get(start..).unwrap_or_default() {
+                at = at.child(part);
+            }
+            let names = if last.contains(['*', '?']) {
+                let here = match &at {
+                    // A file that is named without a folder.
+                    Self::Path(path) if path.is_empty() => Self::Path(".".to_owned()),
+                    other => other.clone(),
+                };
+                match here.entry() {
+                    Ok(Entry::Folder(mut names)) => {
+                        names.sort();
+                        names
+                    }
+                    _ => continue,
+                }
+            } else {
+                vec![(*last).to_owned()]
+            };
+            let found: Vec<Raw> = names
+                .iter()
+                .map(|name| at.child(name))
+                .filter(|file| fw_parse::include::names(path, &file.to_string()))
+                .filter_map(|file| match file.entry() {
+                    Ok(Entry::File(bytes)) => Some(Raw {
+                        path: file.to_string(),
+                        relative: String::new(),
+                        bytes,
+                    }),
+                    _ => None,
+                })
+                .collect();
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        Vec::new()
+    }
+
     /// All files of the input; hidden ones are left out.
     ///
     /// # Errors

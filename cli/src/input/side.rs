@@ -60,7 +60,10 @@ const NO_CONFIGS: [&str; 16] = [
 /// If it cannot be read, or holds something that is no known configuration.
 pub fn load(side: Side, input: &str, settings: &Settings<'_>) -> Result<Loaded, Failure> {
     let location = Location::parse(input)?;
-    let Files { files, folder } = location.read()?;
+    let Files { mut files, folder } = location.read()?;
+    if !folder {
+        included_beside(&location, &mut files, settings.vendor);
+    }
     let mut loaded = Loaded {
         topology: settings.topology.cloned().unwrap_or_default(),
         names: settings.names.clone(),
@@ -119,6 +122,25 @@ pub fn load(side: Side, input: &str, settings: &Settings<'_>) -> Result<Loaded, 
     loaded.group(configs, input);
     loaded.parse();
     Ok(loaded)
+}
+
+/// Adds the files that a single file includes, where they lie beside it.
+fn included_beside(location: &Location, files: &mut Vec<Raw>, vendor: Option<&'static dyn Vendor>) {
+    let Some(first) = files.first() else { return };
+    let Ok((vendor, text)) = recognize(first, vendor) else {
+        return;
+    };
+    let mut texts = vec![text];
+    while let Some(text) = texts.pop() {
+        for path in vendor.includes(&text) {
+            for raw in location.included(&path) {
+                if files.len() < INCLUDED && files.iter().all(|f| f.path != raw.path) {
+                    texts.extend(fw_parse::decode(&raw.bytes));
+                    files.push(raw);
+                }
+            }
+        }
+    }
 }
 
 fn decoded(raw: &Raw) -> Result<String, Failure> {
@@ -269,6 +291,9 @@ fn included_last(configs: &mut [Config<'_>]) {
         .collect();
     configs.sort_by_key(|c| order.get(&c.raw.path).copied().unwrap_or(0));
 }
+
+/// So many files one file may include.
+const INCLUDED: usize = 500;
 
 /// Includes are followed this deep.
 const INCLUDES: usize = 16;
