@@ -125,7 +125,9 @@ impl<'a> Loader<'a> {
                     );
                 }
                 let span = statement.span;
+                let dumped = self.header.is_some();
                 if let Some(table) = self.open_table() {
+                    table.dumped = dumped;
                     if known {
                         table.flush(true);
                     }

@@ -1,11 +1,11 @@
 //! Tables and chains to the stages of a device.
 
 use super::ast::Protocol;
-use super::chains;
 use super::matching::{Marks, hook};
 use super::ruleset::{Chain, Entry, Loaded, Ruleset, TABLES, Table};
 use super::sets::Sets;
 use super::target;
+use super::{chains, external};
 use fw_model::device::OpaqueLine;
 use fw_model::filter::{Action, Filter, FilterId, Rule};
 use fw_model::match_expr::{Condition, ConditionKind};
@@ -372,11 +372,15 @@ impl Lowering<'_, '_> {
             }
         }
         for (at, chain) in table.chains.iter().enumerate() {
-            let filter = self.chain(ruleset, table, at, chain, &calls, marks, &|name| {
+            let mut filter = self.chain(ruleset, table, at, chain, &calls, marks, &|name| {
                 let found = table.position(name)?;
                 let user = table.chains.get(found).is_some_and(|c| !c.built_in);
                 user.then(|| (id(found), definitions.get(found).copied().flatten()))
             });
+            if chain.built_in && table.name == "filter" {
+                let added = external::rules(table, &calls, &chain.name, &id);
+                filter.rules.splice(1..1, added);
+            }
             self.device.filters.push(filter);
             let idle = chain.entries.is_empty()
                 && chain.unknown.is_empty()

@@ -49,6 +49,8 @@ pub(super) struct Table<'a> {
     pub name: &'static str,
     pub chains: Vec<Chain<'a>>,
     index: FxHashMap<String, usize>,
+    /// It comes from a dump, which shows all that calls its chains.
+    pub dumped: bool,
     /// The open `*table` that has no `COMMIT` yet.
     pub uncommitted: Option<Span>,
 }
@@ -104,6 +106,7 @@ impl<'a> Table<'a> {
             chains: Vec::new(),
             index: FxHashMap::default(),
             uncommitted: None,
+            dumped: false,
         };
         for (_, chains) in TABLES.iter().filter(|t| t.0 == name) {
             for chain in *chains {

@@ -71,7 +71,7 @@ impl Vendor for Nftables {
                 device_wide: true,
             });
         }
-        let lowered = lower::lower(&ruleset, &reading.defines, device, complete);
+        let lowered = lower::lower(&ruleset, &reading.defines, device, (complete, reading.dump));
         for place in lowered.opaque {
             place.lines().for_each(|line| ledgers.opaque(line));
         }

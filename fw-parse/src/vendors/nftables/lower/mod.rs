@@ -99,11 +99,19 @@ pub struct Lowering<'r> {
     written: FxHashSet<(usize, String)>,
     /// A rule hands connections to a synproxy.
     proxied: bool,
+    /// The file is a listing, which shows all that calls a chain.
+    dump: bool,
     marks: Marks,
 }
 
-/// Lowers a ruleset. `complete`: the file holds all that is loaded.
-pub fn lower(ruleset: &Ruleset, defines: &[Define], mut device: Device, complete: bool) -> Lowered {
+/// Lowers a ruleset. `complete`: the file holds all that is loaded; `dump`: it
+/// is a listing of that.
+pub fn lower(
+    ruleset: &Ruleset,
+    defines: &[Define],
+    mut device: Device,
+    (complete, dump): (bool, bool),
+) -> Lowered {
     device.vendor = "nftables";
     device.tracks_connections = true;
     let mut state = Lowering {
@@ -121,6 +129,7 @@ pub fn lower(ruleset: &Ruleset, defines: &[Define], mut device: Device, complete
         interface_names: BTreeSet::new(),
         written: FxHashSet::default(),
         proxied: false,
+        dump,
         marks: Marks::of(ruleset),
     };
     state.definitions(defines);
