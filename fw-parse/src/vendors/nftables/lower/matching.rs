@@ -365,6 +365,18 @@ impl Lowering<'_> {
         };
         let found = match found {
             Ok(found) => found,
+            // A mask with holes of an IPv6 address has no short form as ranges.
+            Err(()) if mask.is_some() && matches!(field, Field::Address(..)) && equality => {
+                let text = format!("{} =={}", key.text, self.resolved(scope, right));
+                let open =
+                    MatchExpr::opaque(ConditionKind::Content, text.clone(), text, Some(scope.span));
+                match op {
+                    Operator::NotEqual => {
+                        return MatchExpr::all(key.needs.into_iter().chain([open.negate()]));
+                    }
+                    _ => open,
+                }
+            }
             Err(()) => {
                 let text = format!("{} {op}{}", key.text, self.resolved(scope, right));
                 return self.not_understood(scope, text);
