@@ -1,9 +1,14 @@
 //! The ruleset in the common model: every base chain is a stage.
 
+mod fields;
+mod flags;
+mod maps;
 mod marks;
 mod matching;
+mod membership;
 mod nat;
 mod rule;
+mod selector;
 mod stages;
 mod values;
 
