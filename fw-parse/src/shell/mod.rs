@@ -693,12 +693,13 @@ impl<'s, 'a> Shell<'s, 'a> {
         };
         if first.open.is_some() {
             // It may be any function.
-            let uncalled: Vec<_> = self
+            let mut uncalled: Vec<_> = self
                 .functions
                 .iter()
                 .filter(|(_, f)| !f.called)
                 .map(|(name, f)| (name.clone(), f.body))
                 .collect();
+            uncalled.sort_by(|a, b| a.0.cmp(&b.0));
             for (name, body) in uncalled {
                 self.body(&name, body, &[format!("function {name}")], depth);
             }
