@@ -19,13 +19,20 @@ pub fn names(included: &str, path: &str) -> bool {
         (folder.to_owned(), name.to_owned())
     };
     let (folder, name) = last(included);
-    let (here, file) = last(path);
+    let (here, file) = last(within(path));
     if !name.contains(['*', '?']) {
         return !name.is_empty() && name == file;
     }
     let folder_name = last(&folder).1;
     let agrees = folder_name.is_empty() || folder_name == "." || folder_name == last(&here).1;
     agrees && glob(name.as_bytes(), file.as_bytes(), STARS) && !file.starts_with('.')
+}
+
+/// A path without the revision of `git:REV:PATH`.
+fn within(path: &str) -> &str {
+    path.strip_prefix("git:")
+        .and_then(|rest| rest.split_once(':'))
+        .map_or(path, |(_, path)| path)
 }
 
 /// How many parts, from the last one on, two paths have in common.
@@ -40,7 +47,7 @@ pub fn agreement(included: &str, path: &str) -> usize {
     };
     parts(included)
         .iter()
-        .zip(&parts(path))
+        .zip(&parts(within(path)))
         .take_while(|(a, b)| a == b)
         .count()
 }
@@ -67,6 +74,7 @@ mod tests {
     fn paths_agree_by_their_ends() {
         assert!(names("/etc/nftables/defs.nft", "configs/fw1/defs.nft"));
         assert!(names("./defs.nft", "defs.nft"));
+        assert!(names("./defs.nft", "git:HEAD:defs.nft"));
         assert!(!names("/etc/nftables/defs.nft", "configs/fw1/other.nft"));
         assert!(names("/etc/nftables.d/*.nft", "fw1/nftables.d/web.nft"));
         assert!(!names("/etc/nftables.d/*.nft", "fw1/web.nft"));

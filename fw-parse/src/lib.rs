@@ -9,6 +9,7 @@ mod counters;
 pub mod decode;
 pub mod detect;
 pub mod include;
+pub mod shell;
 pub mod token;
 pub mod vendor;
 pub mod vendors;

@@ -13,6 +13,7 @@ pub mod judge;
 pub mod nftables;
 pub mod packets;
 pub mod random;
+pub mod suite;
 pub mod traps;
 pub mod wire;
 pub mod world;

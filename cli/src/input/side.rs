@@ -1,6 +1,6 @@
 //! One side of a comparison: all devices of an input.
 
-use super::included::{Config, included_last, includes};
+use super::included::{Config, add_beside, included_last, includes};
 use super::read::{Files, Location};
 use super::recognize::{decoded, recognize, skipped};
 use super::unit::{self, Unit};
@@ -55,7 +55,10 @@ pub struct Loaded {
 /// If it cannot be read, or holds something that is no known configuration.
 pub fn load(side: Side, input: &str, settings: &Settings<'_>) -> Result<Loaded, Failure> {
     let location = Location::parse(input)?;
-    let Files { files, folder } = location.read()?;
+    let Files { mut files, folder } = location.read()?;
+    if !folder {
+        add_beside(&location, &mut files, settings.vendor);
+    }
     let mut loaded = Loaded {
         topology: settings.topology.cloned().unwrap_or_default(),
         names: settings.names.clone(),

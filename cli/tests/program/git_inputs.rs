@@ -1,6 +1,6 @@
 //! Inputs from git, without a checkout.
 
-use crate::run::{RULE, check, git, repository, rules, run, write};
+use crate::run::{RULE, check, folder, git, repository, rules, run, write};
 use std::path::Path;
 
 #[test]
@@ -224,5 +224,41 @@ fn files_of_a_tree_that_are_no_configuration_are_named() {
             said.starts_with("error: git:HEAD:net/edge.rules is no config"),
             "{said}"
         );
+    }
+}
+
+#[test]
+fn what_a_single_file_includes_is_read_beside_it() {
+    let forward = "table inet filter {\n chain forward {\n  type filter hook forward priority 0; \
+                   policy drop;\n  ip daddr $SHOP accept\n }\n}\n";
+    let folder = folder(&[
+        (
+            "fw1/nftables.conf",
+            "flush ruleset\ninclude \"./hosts.nft\"\ninclude \"/etc/nftables.d/*.nft\"\n",
+        ),
+        ("fw1/hosts.nft", "define SHOP = 10.0.2.2\n"),
+        ("fw1/nftables.d/forward.nft", forward),
+        ("fw1/nftables.d/notes.txt", "not included\n"),
+    ]);
+    let here = folder.path();
+    git(here, &["init", "-q"]);
+    git(here, &["add", "."]);
+    git(here, &["commit", "-qm", "base"]);
+    let below = here.join("fw1");
+    for (at, input) in [
+        (here, "fw1/nftables.conf"),
+        (here, "git:HEAD:fw1/nftables.conf"),
+        (here, "git:HEAD:/fw1/nftables.conf"),
+        (&below, "nftables.conf"),
+        (&below, "git:HEAD:nftables.conf"),
+    ] {
+        let said = run(at, &["show", "--coverage", input]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        assert!(
+            said.out.contains("10 lines: 10 modeled"),
+            "{input}: {}",
+            said.out
+        );
+        assert!(!said.out.contains("include-missing"), "{}", said.out);
     }
 }

@@ -1,6 +1,7 @@
 //! What an iptables dump, a hand-written restore file or a shell script of
 //! `iptables` commands says, in iptables' own words.
 
+use crate::shell::Granted;
 use fw_model::Span;
 use std::borrow::Cow;
 
@@ -20,12 +21,16 @@ pub(super) struct Statement<'a> {
     pub span: Span,
     /// The last line, where a statement is continued over several.
     pub last_line: u32,
-    /// Its text without surrounding blanks.
-    pub text: &'a str,
+    /// Its text without surrounding blanks; in a script with what its words
+    /// and its execution rest on.
+    pub text: Word<'a>,
     pub kind: StatementKind<'a>,
-    /// It is executed only if something outside the file says so (it stands
-    /// within an `if` or a loop of a script).
-    pub conditional: bool,
+    /// Under what it is executed, where that is not certain (it stands within
+    /// an `if` or a loop of a script).
+    pub context: Option<String>,
+    /// The variables of a script that its words come from: name, place and
+    /// last line of the assignment.
+    pub values: Vec<(String, Span, u32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +67,10 @@ pub(super) enum StatementKind<'a> {
     SetDelete { name: Word<'a>, element: Word<'a> },
     /// `flush NAME`, or all of them.
     SetFlush(Option<Word<'a>>),
+    /// Something is taken for granted of a script's run.
+    Assumed(Granted),
+    /// Decides which commands of a script run.
+    Decides,
     /// Changes nothing that a packet meets.
     Inert(&'static str),
     /// Not understood.

@@ -17,9 +17,11 @@ pub(super) fn set(
     sets: &mut Sets<'_, '_>,
     out: &mut Matched,
 ) {
-    let odd = module.settings.iter().find(|s| {
-        s.name == "return-nomatch" || s.name.starts_with("packets") || s.name.starts_with("bytes")
-    });
+    let odd = module
+        .settings
+        .iter()
+        .find(|s| s.name.starts_with("packets") || s.name.starts_with("bytes"));
+    let holes = module.setting("return-nomatch").is_some();
     for setting in &module.settings {
         if setting.name != "match-set" && setting.name != "set" {
             continue;
@@ -38,7 +40,7 @@ pub(super) fn set(
             ));
             continue;
         }
-        match sets.ask(&name, flags, scope.protocol) {
+        match sets.ask(&name, flags, scope.protocol, holes) {
             Asked::Expr(expr) => out.push(setting.negated, expr),
             Asked::Refused(why) => out.refuse(why),
             Asked::Unknown => {
@@ -52,7 +54,7 @@ pub(super) fn set(
                     setting.negated,
                     MatchExpr::opaque(
                         kind,
-                        format!("set {name} {flags}"),
+                        format!("set {name} {flags}{}", if holes { " holes" } else { "" }),
                         format!("content of set `{name}`"),
                         Some(scope.span),
                     ),

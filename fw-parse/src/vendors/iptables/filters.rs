@@ -6,7 +6,7 @@ use super::lower::{FindChain, Lowering, filter_name, shortened};
 use super::matching::{self, Marks, Scope};
 use super::ruleset::{Chain, Entry, Ruleset, Table};
 use super::target;
-use fw_model::filter::{Action, Filter, Rule};
+use fw_model::filter::{Action, Filter, PacketEffect, Rule};
 use fw_model::match_expr::{Condition, ConditionKind};
 use fw_model::{Assumption, DefinitionId, Effect, Family, MatchExpr, Severity};
 use rustc_hash::FxHashMap;
@@ -164,7 +164,7 @@ impl Lowering<'_, '_> {
             self.opaque.push(span);
             parts = vec![MatchExpr::opaque(
                 ConditionKind::NotUnderstood,
-                format!("rule {}", entry.rule.text()),
+                format!("rule {}: {why}", entry.rule.text()),
                 why,
                 Some(span),
             )];
@@ -177,6 +177,23 @@ impl Lowering<'_, '_> {
                 Effect::Opaque,
             );
             self.opaque.push(span);
+        }
+        // SYNPROXY answers for the server and then opens the connection anew,
+        // tracked: the first packets alone are those without a state.
+        if scope.marks.proxied
+            && acted.effects.contains(&PacketEffect::NoTrack)
+            && entry
+                .rule
+                .protocol
+                .as_ref()
+                .is_some_and(|p| matches!(p.value.as_ref(), "tcp" | "6"))
+        {
+            parts.push(MatchExpr::opaque(
+                ConditionKind::Environment,
+                "SYNPROXY leaves the connection untracked",
+                "SYNPROXY leaves the connection untracked",
+                Some(span),
+            ));
         }
         if let Some(text) = &entry.conditional {
             parts.push(MatchExpr::opaque(
@@ -209,6 +226,9 @@ impl Lowering<'_, '_> {
             .iter()
             .filter_map(|name| self.definitions.get(&format!("set {name}")).copied())
             .collect();
+        for (name, span, last) in &entry.values {
+            uses.push(self.variable(name, *span, *last));
+        }
         if let Some(target) = &entry.rule.target {
             uses.extend(find(&target.name).and_then(|f| f.1));
         }

@@ -79,7 +79,7 @@ impl<'a> Loader<'a> {
     fn unknown(&mut self, statement: &Statement<'a>) {
         self.loaded
             .unknown
-            .push((statement.span, statement.text.to_owned()));
+            .push((statement.span, statement.text.to_string()));
     }
 
     /// Executes one statement. True if its meaning is in the result.
@@ -89,9 +89,13 @@ impl<'a> Loader<'a> {
                 self.header = Some(*header);
                 true
             }
-            StatementKind::Inert(_) => true,
+            StatementKind::Inert(_) | StatementKind::Decides => true,
             StatementKind::OtherBackend => {
                 self.loaded.other_backend = Some(statement.span);
+                true
+            }
+            StatementKind::Assumed(what) => {
+                self.loaded.granted.push((statement.span, *what));
                 true
             }
             StatementKind::Unknown => {
@@ -121,7 +125,9 @@ impl<'a> Loader<'a> {
                     );
                 }
                 let span = statement.span;
+                let dumped = self.header.is_some();
                 if let Some(table) = self.open_table() {
+                    table.dumped = dumped;
                     if known {
                         table.flush(true);
                     }
@@ -195,7 +201,10 @@ impl<'a> Loader<'a> {
 
     fn command(&mut self, mut statement: Statement<'a>) -> bool {
         let span = statement.span;
-        let conditional = statement.conditional.then(|| statement.text.to_owned());
+        let conditional = statement
+            .context
+            .is_some()
+            .then(|| statement.text.to_string());
         let Some(table) = self.open_table() else {
             self.unknown(&statement);
             return false;
@@ -224,7 +233,7 @@ impl<'a> Loader<'a> {
             };
             if let Some(name) = chain {
                 match table.chain_mut(&name) {
-                    Some(chain) => chain.unknown.push((span, statement.text.to_owned())),
+                    Some(chain) => chain.unknown.push((span, statement.text.to_string())),
                     None => self.unknown(&statement),
                 }
                 return false;
@@ -309,6 +318,7 @@ impl<'a> Loader<'a> {
                     span,
                     rule: *rule,
                     conditional: None,
+                    values: statement.values.clone(),
                 };
                 true
             }
@@ -367,6 +377,7 @@ impl<'a> Loader<'a> {
                         span,
                         rule,
                         conditional: conditional.clone(),
+                        values: statement.values.clone(),
                     },
                 );
                 // Each rule of a list is inserted at the same place in turn.
@@ -432,6 +443,7 @@ impl<'a> Loader<'a> {
                 set.elements.push(Element {
                     text: element,
                     nomatch: options.iter().any(|o| o == "nomatch"),
+                    wildcard: options.iter().any(|o| o == "wildcard"),
                     timeout,
                 });
                 true

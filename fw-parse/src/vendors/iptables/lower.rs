@@ -1,11 +1,11 @@
 //! Tables and chains to the stages of a device.
 
 use super::ast::Protocol;
-use super::chains;
 use super::matching::{Marks, hook};
 use super::ruleset::{Chain, Entry, Loaded, Ruleset, TABLES, Table};
 use super::sets::Sets;
 use super::target;
+use super::{chains, external};
 use fw_model::device::OpaqueLine;
 use fw_model::filter::{Action, Filter, FilterId, Rule};
 use fw_model::match_expr::{Condition, ConditionKind};
@@ -111,6 +111,14 @@ impl Lowering<'_, '_> {
             self.device.opaque_lines.push(OpaqueLine {
                 key: text.split_ascii_whitespace().collect::<Vec<_>>().join(" "),
                 span: *span,
+            });
+        }
+        for (span, what) in &loaded.granted {
+            self.device.assumptions.push(Assumption {
+                code: what.code(),
+                text: what.text().to_owned(),
+                span: Some(*span),
+                device_wide: true,
             });
         }
         for (span, text) in &loaded.complaints {
@@ -241,6 +249,17 @@ impl Lowering<'_, '_> {
         id
     }
 
+    /// The definition of a script's variable.
+    pub fn variable(&mut self, name: &str, span: Span, last: u32) -> DefinitionId {
+        let key = format!("variable {} {} {name}", span.source.0, span.line);
+        if let Some(known) = self.definitions.get(&key) {
+            return *known;
+        }
+        let id = self.define("variable", name, span, last);
+        self.definitions.insert(key, id);
+        id
+    }
+
     /// A rule set that was not given decides in its family all the same.
     fn missing_families(&mut self) {
         let given: Vec<Protocol> = self.loaded.rulesets.iter().map(|r| r.protocol).collect();
@@ -289,6 +308,7 @@ impl Lowering<'_, '_> {
             };
             marks.unknown |= target::sets_unknown_mark(target);
             marks.restored |= target.setting("restore-mark").is_some();
+            marks.proxied |= target.name == "SYNPROXY";
             if target.name == "SET" {
                 for setting in &target.settings {
                     if matches!(setting.name.as_ref(), "add-set" | "del-set") {
@@ -352,11 +372,15 @@ impl Lowering<'_, '_> {
             }
         }
         for (at, chain) in table.chains.iter().enumerate() {
-            let filter = self.chain(ruleset, table, at, chain, &calls, marks, &|name| {
+            let mut filter = self.chain(ruleset, table, at, chain, &calls, marks, &|name| {
                 let found = table.position(name)?;
                 let user = table.chains.get(found).is_some_and(|c| !c.built_in);
                 user.then(|| (id(found), definitions.get(found).copied().flatten()))
             });
+            if chain.built_in && table.name == "filter" {
+                let added = external::rules(table, &calls, &chain.name, &id);
+                filter.rules.splice(1..1, added);
+            }
             self.device.filters.push(filter);
             let idle = chain.entries.is_empty()
                 && chain.unknown.is_empty()

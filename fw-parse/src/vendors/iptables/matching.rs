@@ -34,13 +34,15 @@ pub(super) mod hook {
     }
 }
 
-/// What is known of marks in a rule set.
+/// What other rules of a rule set do to marks and to connections.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Marks {
     /// A packet's mark may come from its connection.
     pub restored: bool,
     /// A rule sets marks in a way that cannot be told.
     pub unknown: bool,
+    /// A rule hands connections to SYNPROXY.
+    pub proxied: bool,
 }
 
 /// Where a rule stands.

@@ -11,6 +11,7 @@ mod chains;
 mod command;
 mod connection;
 mod context;
+pub(super) mod external;
 mod filters;
 mod inert;
 mod loader;

@@ -35,9 +35,10 @@ pub(super) fn statements(id: SourceId, source: &Source) -> Vec<Statement<'_>> {
                 end: u32::try_from(start + text.len()).unwrap_or(u32::MAX),
             },
             last_line: number,
-            text,
+            text: Cow::Borrowed(text),
             kind,
-            conditional: false,
+            context: None,
+            values: Vec::new(),
         });
     }
     out
@@ -71,17 +72,50 @@ pub(super) fn statement(text: &str, protocol: Protocol) -> StatementKind<'_> {
     }
     let command = without_counters(text);
     if command.starts_with('-') {
-        return words::restore(command).and_then(command::command).map_or(
-            StatementKind::Unknown,
-            |parsed| StatementKind::Command {
-                protocol: parsed.only,
-                table: parsed.table,
-                command: parsed.command,
-            },
-        );
+        return restored(words::restore(command));
     }
     let words = words::restore(text).unwrap_or_default();
     set_statement(words)
+}
+
+/// A line that is not part of the file as it stands: its variables are
+/// expanded.
+pub(super) fn statement_owned(text: &str, protocol: Protocol) -> StatementKind<'static> {
+    let own = |word: Word<'_>| -> Word<'static> { Cow::Owned(word.into_owned()) };
+    let words = |text| {
+        let words = words::restore(text)?;
+        Some(words.into_iter().map(own).collect::<Vec<_>>())
+    };
+    match statement(text, protocol) {
+        StatementKind::Header(header) => StatementKind::Header(header),
+        StatementKind::OtherBackend => StatementKind::OtherBackend,
+        StatementKind::Commit => StatementKind::Commit,
+        StatementKind::Decides => StatementKind::Decides,
+        StatementKind::Assumed(what) => StatementKind::Assumed(what),
+        StatementKind::Inert(why) => StatementKind::Inert(why),
+        StatementKind::Unknown => StatementKind::Unknown,
+        StatementKind::Table(protocol, name) => StatementKind::Table(protocol, own(name)),
+        StatementKind::Chain { name, policy } => StatementKind::Chain {
+            name: own(name),
+            policy: own(policy),
+        },
+        StatementKind::Command { .. } => restored(words(without_counters(text))),
+        StatementKind::SetCreate { .. }
+        | StatementKind::SetAdd { .. }
+        | StatementKind::SetDelete { .. }
+        | StatementKind::SetFlush(_) => set_statement(words(text).unwrap_or_default()),
+    }
+}
+
+/// A command of a restore file.
+fn restored(words: Option<Vec<Word<'_>>>) -> StatementKind<'_> {
+    words
+        .and_then(command::command)
+        .map_or(StatementKind::Unknown, |parsed| StatementKind::Command {
+            protocol: parsed.only,
+            table: parsed.table,
+            command: parsed.command,
+        })
 }
 
 /// `[12:3456] -A ...`

@@ -29,6 +29,8 @@ pub(super) struct Loaded<'a> {
     /// Statements that are not understood.
     pub unknown: Vec<(Span, String)>,
     /// What the loader would complain about: place and words.
+    /// What is taken for granted of a script's run.
+    pub granted: Vec<(Span, crate::shell::Granted)>,
     pub complaints: Vec<(Span, String)>,
     /// A dump says that the other backend has rules too.
     pub other_backend: Option<Span>,
@@ -47,6 +49,8 @@ pub(super) struct Table<'a> {
     pub name: &'static str,
     pub chains: Vec<Chain<'a>>,
     index: FxHashMap<String, usize>,
+    /// It comes from a dump, which shows all that calls its chains.
+    pub dumped: bool,
     /// The open `*table` that has no `COMMIT` yet.
     pub uncommitted: Option<Span>,
 }
@@ -71,6 +75,8 @@ pub(super) struct Entry<'a> {
     pub rule: Rule<'a>,
     /// It may not be loaded at all.
     pub conditional: Option<String>,
+    /// See [`super::ast::Statement::values`].
+    pub values: Vec<(String, Span, u32)>,
 }
 
 #[derive(Debug)]
@@ -87,6 +93,8 @@ pub(super) struct Set<'a> {
 pub(super) struct Element<'a> {
     pub text: super::ast::Word<'a>,
     pub nomatch: bool,
+    /// Its interface is the start of a name.
+    pub wildcard: bool,
     /// Seconds after which it is gone; 0 is never.
     pub timeout: Option<u64>,
 }
@@ -98,6 +106,7 @@ impl<'a> Table<'a> {
             chains: Vec::new(),
             index: FxHashMap::default(),
             uncommitted: None,
+            dumped: false,
         };
         for (_, chains) in TABLES.iter().filter(|t| t.0 == name) {
             for chain in *chains {

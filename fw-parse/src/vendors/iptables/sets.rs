@@ -20,7 +20,7 @@ pub(super) struct Sets<'l, 'a> {
     loaded: &'l Loaded<'a>,
     /// Sets that rules add to or take from while they run.
     pub changing: FxHashSet<String>,
-    cache: FxHashMap<(usize, String, Protocol), Asked>,
+    cache: FxHashMap<(usize, String, Protocol, bool), Asked>,
 }
 
 /// What asking a set comes to.
@@ -66,8 +66,9 @@ impl<'l, 'a> Sets<'l, 'a> {
         }
     }
 
-    /// What `--match-set name flags` asks, for a rule of `protocol`.
-    pub fn ask(&mut self, name: &str, flags: &str, protocol: Protocol) -> Asked {
+    /// What `--match-set name flags` asks, for a rule of `protocol`. With
+    /// `--return-nomatch` it asks for the `holes`, where the type can have any.
+    pub fn ask(&mut self, name: &str, flags: &str, protocol: Protocol, holes: bool) -> Asked {
         let Some(at) = self.loaded.set_position(name) else {
             return if self.loaded.has_sets {
                 Asked::Refused(format!("there is no set `{name}`"))
@@ -75,7 +76,12 @@ impl<'l, 'a> Sets<'l, 'a> {
                 Asked::Unknown
             };
         };
-        let key = (at, flags.to_owned(), protocol);
+        let set_type = self.loaded.sets.get(at).map_or("", |s| &s.set_type);
+        if holes && set_type == "list:set" {
+            return Asked::Unknown;
+        }
+        let holes = holes && set_type.contains("net");
+        let key = (at, flags.to_owned(), protocol, holes);
         if let Some(known) = self.cache.get(&key) {
             return known.clone();
         }
@@ -87,12 +93,19 @@ impl<'l, 'a> Sets<'l, 'a> {
                 _ => return Asked::Refused(format!("`{flag}` is neither `src` nor `dst`")),
             });
         }
-        let asked = self.set(at, &directions, protocol, DEPTH);
+        let asked = self.set(at, &directions, protocol, holes, DEPTH);
         self.cache.insert(key, asked.clone());
         asked
     }
 
-    fn set(&self, at: usize, directions: &[Dimension], protocol: Protocol, depth: usize) -> Asked {
+    fn set(
+        &self,
+        at: usize,
+        directions: &[Dimension],
+        protocol: Protocol,
+        holes: bool,
+        depth: usize,
+    ) -> Asked {
         let Some(set) = self.loaded.sets.get(at) else {
             return Asked::Unknown;
         };
@@ -103,12 +116,14 @@ impl<'l, 'a> Sets<'l, 'a> {
             let mut any = Vec::new();
             for element in &set.elements {
                 match self.loaded.set_position(&element.text) {
-                    Some(member) => match self.set(member, directions, protocol, depth - 1) {
-                        Asked::Expr(expr) => any.push(expr),
-                        // The family of a list is that of each member.
-                        Asked::Refused(_) => {}
-                        Asked::Unknown => return Asked::Unknown,
-                    },
+                    Some(member) => {
+                        match self.set(member, directions, protocol, holes, depth - 1) {
+                            Asked::Expr(expr) => any.push(expr),
+                            // The family of a list is that of each member.
+                            Asked::Refused(_) => {}
+                            Asked::Unknown => return Asked::Unknown,
+                        }
+                    }
                     None => return Asked::Unknown,
                 }
             }
@@ -142,7 +157,12 @@ impl<'l, 'a> Sets<'l, 'a> {
             parts: &parts,
             directions,
             protocol,
+            holes,
         };
+        // A hole that times out is part of the set again.
+        if !expiring.is_empty() && set.elements.iter().any(|e| e.nomatch) {
+            return Asked::Unknown;
+        }
         let Some(lasting) = reader.union(&lasting) else {
             return Asked::Unknown;
         };
@@ -186,6 +206,8 @@ struct Reader<'r, 'a> {
     parts: &'r [Part],
     directions: &'r [Dimension],
     protocol: Protocol,
+    /// The holes are asked for, not the members.
+    holes: bool,
 }
 
 /// The parts of an element, each with its own kind of value.
@@ -215,6 +237,9 @@ impl Reader<'_, '_> {
         }
         for element in elements {
             let values = self.element(&element.text)?;
+            if element.wildcard {
+                return None;
+            }
             let mut beside = Vec::new();
             let mut addresses = None;
             for (at, value) in values.into_iter().enumerate() {
@@ -245,8 +270,11 @@ impl Reader<'_, '_> {
                 });
             }
         }
+        // Which entry is the most specific one is told for those alone that
+        // have the same beside the network.
         let nets_beside = self.parts.iter().filter(|p| **p == Part::Address).count() > 1;
-        if nets_beside && elements.iter().any(|e| e.nomatch) {
+        let overlapping = groups.len() > 1 && elements.iter().any(|e| e.text.contains('-'));
+        if (nets_beside || overlapping) && elements.iter().any(|e| e.nomatch) {
             return None;
         }
         Some(MatchExpr::any(groups.into_iter().map(
@@ -254,7 +282,10 @@ impl Reader<'_, '_> {
                 if let Some(at) = last_address
                     && let Some(dimension) = self.directions.get(at)
                 {
-                    all.push(MatchExpr::address(*dimension, Arc::new(join(entries))));
+                    all.push(MatchExpr::address(
+                        *dimension,
+                        Arc::new(join(entries, self.holes)),
+                    ));
                 }
                 MatchExpr::all(all)
             },
@@ -344,10 +375,11 @@ struct Entry {
 }
 
 /// The union of entries in which, as in the kernel, the most specific one that
-/// holds an address decides whether it is a member or a hole.
-fn join(mut entries: Vec<Entry>) -> AddressSet {
+/// holds an address decides whether it is a member or a hole; or the holes.
+fn join(mut entries: Vec<Entry>, holes: bool) -> AddressSet {
+    let whole = AddressSet::union_all(entries.iter().map(|e| &e.addresses));
     if entries.iter().all(|e| !e.nomatch) {
-        return AddressSet::union_all(entries.iter().map(|e| &e.addresses));
+        return if holes { AddressSet::empty() } else { whole };
     }
     let size = |set: &AddressSet| {
         set.family(Family::V4)
@@ -371,5 +403,5 @@ fn join(mut entries: Vec<Entry>) -> AddressSet {
         };
         at += same;
     }
-    out
+    if holes { whole.subtract(&out) } else { out }
 }

@@ -1,5 +1,6 @@
 //! What speaks for a text being an nftables ruleset.
 
+use super::script;
 use crate::detect::Evidence;
 
 /// How many lines are looked at.
@@ -29,7 +30,10 @@ pub fn detect(text: &str) -> Vec<Evidence> {
         }
         return out;
     }
-    for (number, raw) in (1u32..).zip(text.lines().take(LINES)) {
+    let statements = (1u32..)
+        .zip(text.lines().take(LINES))
+        .flat_map(|(number, line)| line.split(';').take(8).map(move |part| (number, part)));
+    for (number, raw) in statements {
         let line = raw.trim();
         if line.starts_with("#!") {
             if line.contains("/nft ") || line.ends_with("/nft") {
@@ -38,6 +42,10 @@ pub fn detect(text: &str) -> Vec<Evidence> {
             continue;
         }
         if line.starts_with('#') {
+            continue;
+        }
+        if script::calls(line) {
+            push(&mut out, 50, "`nft add` and the like", number);
             continue;
         }
         let words: Vec<&str> = line.split_ascii_whitespace().take(8).collect();

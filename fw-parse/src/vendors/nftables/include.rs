@@ -4,6 +4,7 @@
 //! chain too. So its tokens are put into those of the file that includes it.
 
 use super::lex::{Kind, Lexed, Token, lex};
+use super::script;
 use crate::include::{agreement, names};
 use fw_model::{Source, SourceId};
 
@@ -12,6 +13,9 @@ const DEPTH: usize = 16;
 
 /// The paths that a text includes.
 pub fn paths(text: &str) -> Vec<String> {
+    if script::is_script(text) {
+        return script::loaded(text);
+    }
     if !text.contains("include") {
         return Vec::new();
     }
@@ -87,11 +91,20 @@ impl<'f> Files<'f> {
         out
     }
 
+    /// The same for tokens that stand in the file at `at`.
+    pub fn spliced(&self, lexed: Lexed, at: usize) -> Lexed {
+        let mut out = Lexed::default();
+        self.splice(lexed, at, &mut vec![at], &mut out);
+        out
+    }
+
     fn add(&self, at: usize, open: &mut Vec<usize>, out: &mut Lexed) {
-        let Some(&(id, source)) = self.files.get(at) else {
-            return;
-        };
-        let lexed = lex(&source.text, id);
+        if let Some(&(id, source)) = self.files.get(at) {
+            self.splice(lex(&source.text, id), at, open, out);
+        }
+    }
+
+    fn splice(&self, lexed: Lexed, at: usize, open: &mut Vec<usize>, out: &mut Lexed) {
         out.handles.extend(lexed.handles);
         out.comments.extend(lexed.comments);
         let mut fresh = true;
@@ -115,7 +128,7 @@ impl<'f> Files<'f> {
                 out.tokens.push(path);
                 continue;
             }
-            out.included.push((id, token.span.line));
+            out.included.push((token.span.source, token.span.line));
             for other in found {
                 open.push(other);
                 self.add(other, open, out);

@@ -35,13 +35,15 @@ impl<'l> Ledgers<'l> {
         Some((self.files.get(at)?.1, self.ledgers.get_mut(at)?))
     }
 
-    fn modeled(&mut self, (source, line): Line) {
+    /// Marks a line whose meaning is in the result.
+    pub fn modeled(&mut self, (source, line): Line) {
         if let Some((_, ledger)) = self.of(source) {
             ledger.modeled(line);
         }
     }
 
-    fn inert(&mut self, (source, line): Line, reason: &'static str) {
+    /// Marks a line that changes nothing, with the reason.
+    pub fn inert(&mut self, (source, line): Line, reason: &'static str) {
         if let Some((_, ledger)) = self.of(source) {
             ledger.inert(line, reason);
         }

@@ -13,14 +13,16 @@ mod names;
 mod parse;
 mod print;
 mod ruleset;
+mod script;
 #[cfg(test)]
 mod tests;
 
 use crate::counters;
 use crate::detect::Evidence;
+use crate::shell::Granted;
 use crate::vendor::{Input, Parsed, Vendor};
 use ast::{Command, Define};
-use fw_model::Device;
+use fw_model::{Assumption, Device, Span};
 use include::Files;
 use ledger::Ledgers;
 use ruleset::Ruleset;
@@ -59,7 +61,7 @@ impl Vendor for Nftables {
     }
 
     fn parse(&self, input: Input<'_>) -> Parsed {
-        let device = Device {
+        let mut device = Device {
             name: input.fallback_name.to_owned(),
             sources: input.files.iter().map(|&(id, _)| id).collect(),
             ..Device::default()
@@ -75,7 +77,15 @@ impl Vendor for Nftables {
             ruleset.execute(command);
         }
         let complete = ruleset.flushed || reading.dump;
-        let lowered = lower::lower(&ruleset, &reading.defines, device, complete);
+        for (span, what) in reading.granted {
+            device.assumptions.push(Assumption {
+                code: what.code(),
+                text: what.text().to_owned(),
+                span: Some(span),
+                device_wide: true,
+            });
+        }
+        let lowered = lower::lower(&ruleset, &reading.defines, device, (complete, reading.dump));
         for place in lowered.opaque {
             place.lines().for_each(|line| ledgers.opaque(line));
         }
@@ -92,6 +102,7 @@ impl Vendor for Nftables {
 struct Reading {
     commands: Vec<Command>,
     defines: Vec<Define>,
+    granted: Vec<(Span, Granted)>,
     dump: bool,
 }
 
@@ -106,6 +117,13 @@ impl Reading {
             ledger::json(ledgers, id, &read);
             self.dump |= read.dump;
             self.commands.extend(read.commands);
+            return;
+        }
+        if script::is_script(&source.text) {
+            let read = script::read((id, source), at, files, self.defines.len(), ledgers);
+            self.defines.extend(read.defines);
+            self.commands.extend(read.commands);
+            self.granted.extend(read.granted);
             return;
         }
         let text = parse::text(files.tokens(at), self.defines.len());

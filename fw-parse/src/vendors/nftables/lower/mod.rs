@@ -1,9 +1,14 @@
 //! The ruleset in the common model: every base chain is a stage.
 
+mod fields;
+mod flags;
+mod maps;
 mod marks;
 mod matching;
+mod membership;
 mod nat;
 mod rule;
+mod selector;
 mod stages;
 mod values;
 
@@ -97,11 +102,21 @@ pub struct Lowering<'r> {
     interface_names: BTreeSet<String>,
     /// Sets that rules write to.
     written: FxHashSet<(usize, String)>,
+    /// A rule hands connections to a synproxy.
+    proxied: bool,
+    /// The file is a listing, which shows all that calls a chain.
+    dump: bool,
     marks: Marks,
 }
 
-/// Lowers a ruleset. `complete`: the file holds all that is loaded.
-pub fn lower(ruleset: &Ruleset, defines: &[Define], mut device: Device, complete: bool) -> Lowered {
+/// Lowers a ruleset. `complete`: the file holds all that is loaded; `dump`: it
+/// is a listing of that.
+pub fn lower(
+    ruleset: &Ruleset,
+    defines: &[Define],
+    mut device: Device,
+    (complete, dump): (bool, bool),
+) -> Lowered {
     device.vendor = "nftables";
     device.tracks_connections = true;
     let mut state = Lowering {
@@ -118,12 +133,14 @@ pub fn lower(ruleset: &Ruleset, defines: &[Define], mut device: Device, complete
         set_cache: FxHashMap::default(),
         interface_names: BTreeSet::new(),
         written: FxHashSet::default(),
+        proxied: false,
+        dump,
         marks: Marks::of(ruleset),
     };
     state.definitions(defines);
     for (at, table) in ruleset.tables.iter().enumerate() {
         for chain in &table.chains {
-            state.written_sets(at, &chain.rules);
+            state.survey(at, &chain.rules);
         }
     }
     state.stages();
@@ -197,15 +214,17 @@ impl<'r> Lowering<'r> {
         }
     }
 
-    fn written_sets(&mut self, table: usize, rules: &[super::ast::Rule]) {
+    /// Notes what rules do that others depend on.
+    fn survey(&mut self, table: usize, rules: &[super::ast::Rule]) {
         for rule in rules {
             for statement in &rule.statements {
                 match statement {
                     Statement::SetUpdate { set, .. } => {
                         self.written.insert((table, set.clone()));
                     }
+                    Statement::Diverted(text) => self.proxied |= text.starts_with("synproxy"),
                     Statement::Verdict(Verdict::JumpBlock(rules) | Verdict::GotoBlock(rules)) => {
-                        self.written_sets(table, rules);
+                        self.survey(table, rules);
                     }
                     _ => {}
                 }

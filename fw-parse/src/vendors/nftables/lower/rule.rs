@@ -1,32 +1,30 @@
 //! Rules, statement by statement.
 
-use super::super::ast::{Data, Element, Expr, Rule as NftRule, Statement, Verdict};
+use super::super::ast::{Expr, Rule as NftRule, Statement, Verdict};
 use super::marks::{effects, register};
-use super::matching::Key;
 use super::{Lowering, Scope, Variant};
 use fw_model::match_expr::MarkRegister;
 use fw_model::{
     Action, Condition, ConditionKind, DefinitionId, Effect, Filter, MatchExpr, PacketEffect, Rule,
     Severity, Span,
 };
-use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// A rule's parts while its statements are taken one by one.
-struct Builder<'o> {
-    name: String,
-    matches: Vec<MatchExpr>,
-    effects: Vec<PacketEffect>,
-    out: &'o mut Vec<Rule>,
+pub struct Builder<'o> {
+    pub name: String,
+    pub matches: Vec<MatchExpr>,
+    pub effects: Vec<PacketEffect>,
+    pub out: &'o mut Vec<Rule>,
 }
 
 impl Builder<'_> {
-    fn emit(&mut self, scope: &Scope<'_>, more: Option<MatchExpr>, action: Action) {
+    pub fn emit(&mut self, scope: &Scope<'_>, more: Option<MatchExpr>, action: Action) {
         let effects = std::mem::take(&mut self.effects);
         self.emit_with(scope, more, effects, action, scope.span);
     }
 
-    fn emit_with(
+    pub fn emit_with(
         &mut self,
         scope: &Scope<'_>,
         more: Option<MatchExpr>,
@@ -45,7 +43,8 @@ impl Builder<'_> {
     }
 }
 
-fn condition(kind: ConditionKind, key: String, text: String, span: Span) -> Arc<Condition> {
+/// A condition that cannot be decided.
+pub fn condition(kind: ConditionKind, key: String, text: String, span: Span) -> Arc<Condition> {
     Arc::new(Condition {
         key,
         kind,
@@ -73,7 +72,8 @@ fn depends(expr: &MatchExpr, effects: &[PacketEffect]) -> bool {
     found
 }
 
-fn reads_marks(expr: &MatchExpr) -> bool {
+/// True if an expression looks at a mark.
+pub fn reads_marks(expr: &MatchExpr) -> bool {
     let mut found = false;
     expr.walk(&mut |part| found |= matches!(part, MatchExpr::Mark { .. }));
     found
@@ -115,7 +115,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn statements(
+    pub fn statements(
         &mut self,
         scope: &mut Scope<'_>,
         name: String,
@@ -163,6 +163,17 @@ impl Lowering<'_> {
                 Statement::NoTrack => {
                     // Behind connection tracking it comes too late.
                     if scope.variant.early {
+                        // A synproxy answers for the server and then opens
+                        // the connection anew, tracked.
+                        if self.proxied && scope.rule_text.contains("tcp ") {
+                            let text = "synproxy leaves the connection untracked";
+                            b.matches.push(MatchExpr::opaque(
+                                ConditionKind::Environment,
+                                text,
+                                text,
+                                Some(scope.span),
+                            ));
+                        }
                         b.effects.push(PacketEffect::NoTrack);
                     }
                 }
@@ -236,7 +247,7 @@ impl Lowering<'_> {
 
     /// The rest of a rule whose own condition its effects change: a list of
     /// its own, entered once the condition was true.
-    fn nested(&mut self, scope: &mut Scope<'_>, b: &mut Builder<'_>, rest: &[Statement]) {
+    pub fn nested(&mut self, scope: &mut Scope<'_>, b: &mut Builder<'_>, rest: &[Statement]) {
         let leaves = rest.iter().any(|s| {
             matches!(
                 s,
@@ -266,7 +277,7 @@ impl Lowering<'_> {
         b.emit(scope, None, Action::Jump(id));
     }
 
-    fn meter(&self, scope: &Scope<'_>, text: &str, over: bool, named: bool) -> MatchExpr {
+    pub fn meter(&self, scope: &Scope<'_>, text: &str, over: bool, named: bool) -> MatchExpr {
         // Every rule has a state of its own, except for named objects.
         let key = if named {
             let table = self.ruleset.tables.get(scope.table);
@@ -287,7 +298,7 @@ impl Lowering<'_> {
         if over { part.negate() } else { part }
     }
 
-    fn set_update(
+    pub fn set_update(
         &mut self,
         scope: &mut Scope<'_>,
         b: &mut Builder<'_>,
@@ -318,7 +329,7 @@ impl Lowering<'_> {
     }
 
     /// The end of the packet's way cannot be told.
-    fn undecided(
+    pub fn undecided(
         &mut self,
         scope: &Scope<'_>,
         b: &mut Builder<'_>,
@@ -336,7 +347,7 @@ impl Lowering<'_> {
 
     /// A rule that is not understood may match or not, and may then do
     /// anything.
-    fn unknown(&mut self, scope: &mut Scope<'_>, b: &mut Builder<'_>, text: &str) {
+    pub fn unknown(&mut self, scope: &mut Scope<'_>, b: &mut Builder<'_>, text: &str) {
         let part = self.not_understood(scope, text.to_owned());
         let action = Action::Opaque(condition(
             ConditionKind::NotUnderstood,
@@ -348,7 +359,7 @@ impl Lowering<'_> {
     }
 
     /// Drop and reject.
-    fn refuse(
+    pub fn refuse(
         &mut self,
         scope: &Scope<'_>,
         b: &mut Builder<'_>,
@@ -372,7 +383,7 @@ impl Lowering<'_> {
         b.emit_with(scope, more, effects, action, span);
     }
 
-    fn verdict(
+    pub fn verdict(
         &mut self,
         scope: &mut Scope<'_>,
         b: &mut Builder<'_>,
@@ -433,7 +444,7 @@ impl Lowering<'_> {
         b.emit_with(scope, more, effects, action, span);
     }
 
-    fn undefined_chain(&mut self, scope: &Scope<'_>, name: &str, span: Span) -> Action {
+    pub fn undefined_chain(&mut self, scope: &Scope<'_>, name: &str, span: Span) -> Action {
         self.diagnose(
             "undefined-reference",
             Severity::Warning,
@@ -447,247 +458,5 @@ impl Lowering<'_> {
             format!("chain {name} is not defined"),
             span,
         ))
-    }
-
-    /// The elements of a map: those in the rule, or those of a named map.
-    fn map_elements<'e>(
-        &mut self,
-        scope: &mut Scope<'_>,
-        data: &'e Expr,
-    ) -> Option<(MapElements<'e>, Option<usize>)>
-    where
-        Self: 'e,
-    {
-        match data {
-            Expr::Set(elements) => Some((MapElements::Own(elements), None)),
-            Expr::Named(name) => {
-                let at = self.set(scope, name)?;
-                self.use_set(scope, at);
-                let set = self
-                    .ruleset
-                    .tables
-                    .get(scope.table)
-                    .and_then(|t| t.sets.get(at))?;
-                Some((MapElements::Named(set.elements.clone()), Some(at)))
-            }
-            _ => None,
-        }
-    }
-
-    /// The condition "the key is one of these elements". Elements before a
-    /// catch-all are excluded from it by the caller.
-    fn key_in(&mut self, scope: &mut Scope<'_>, keys: &[Key], elements: &[&Element]) -> MatchExpr {
-        if let [key] = keys {
-            let owned: Vec<Element> = elements.iter().map(|&e| e.clone()).collect();
-            return match key.field.clone() {
-                Ok(field) => self.elements(scope, key, &field, &owned),
-                Err(kind) => {
-                    let parts: Vec<MatchExpr> = owned
-                        .iter()
-                        .map(|e| {
-                            let text = format!("{} {}", key.text, e.key);
-                            let identity = if kind == ConditionKind::Rate {
-                                scope.own(&text)
-                            } else {
-                                text.clone()
-                            };
-                            MatchExpr::opaque(kind.clone(), identity, text, Some(scope.span))
-                        })
-                        .collect();
-                    MatchExpr::any(parts)
-                }
-            };
-        }
-        self.tuple_members(scope, keys, elements.iter().copied())
-    }
-
-    /// Keys of a map expression.
-    pub fn map_keys(&self, scope: &Scope<'_>, key: &Expr) -> Option<Vec<Key>> {
-        match key {
-            Expr::Select(selector) => Some(vec![self.key(scope, selector)]),
-            Expr::Concat(parts) => self.tuple_keys(scope, parts),
-            _ => None,
-        }
-    }
-
-    /// The elements of a map in groups of equal data, each with the condition
-    /// on the key. `None` if the map cannot be followed.
-    pub fn map_groups<D>(
-        &mut self,
-        scope: &mut Scope<'_>,
-        key: &Expr,
-        data: &Expr,
-        read: &dyn Fn(&Element) -> Option<D>,
-    ) -> Option<Vec<(D, MatchExpr, Option<Span>)>> {
-        let keys = self.map_keys(scope, key)?;
-        let (elements, named) = self.map_elements(scope, data)?;
-        let elements = elements.as_slice();
-        let mut groups: Vec<(D, Vec<&Element>)> = Vec::new();
-        let mut index: FxHashMap<String, usize> = FxHashMap::default();
-        let mut catch_all: Option<D> = None;
-        for element in elements {
-            let value = read(element)?;
-            if element.key == Expr::CatchAll {
-                catch_all = Some(value);
-                continue;
-            }
-            let words = match &element.data {
-                Some(Data::Expr(data)) => data.to_string(),
-                Some(Data::Verdict(verdict)) => verdict.to_string(),
-                None => String::new(),
-            };
-            let slot = *index.entry(words).or_insert_with(|| {
-                groups.push((value, Vec::new()));
-                groups.len() - 1
-            });
-            if let Some((_, members)) = groups.get_mut(slot) {
-                members.push(element);
-            }
-        }
-        let needs = MatchExpr::all(keys.iter().flat_map(|k| k.needs.clone()));
-        let mut out = Vec::new();
-        let mut all = Vec::new();
-        for (value, members) in groups {
-            let mut part = self.key_in(scope, &keys, &members);
-            if let Some(at) = named {
-                part = self.membership(scope, at, &key.to_string(), part);
-            }
-            all.push(part.clone());
-            let span = match members.as_slice() {
-                [only] if named.is_none() => Some(only.span),
-                _ => None,
-            };
-            out.push((value, MatchExpr::all([needs.clone(), part]), span));
-        }
-        if let Some(value) = catch_all {
-            let rest = MatchExpr::any(all).negate();
-            out.push((value, MatchExpr::all([needs, rest]), None));
-        }
-        Some(out)
-    }
-
-    fn verdict_map(&mut self, scope: &mut Scope<'_>, b: &mut Builder<'_>, key: &Expr, data: &Expr) {
-        let read = |e: &Element| match &e.data {
-            Some(Data::Verdict(verdict)) => Some(verdict.clone()),
-            _ => None,
-        };
-        let Some(groups) = self.map_groups(scope, key, data, &read) else {
-            let text = format!("{key} vmap {data}");
-            if let Expr::Named(name) = data
-                && self.set(scope, name).is_none()
-            {
-                let part = self.undefined_set(scope, name);
-                let action = Action::Opaque(condition(
-                    ConditionKind::Environment,
-                    format!("outcome of undefined map {name} in {}", scope.chain),
-                    text,
-                    scope.span,
-                ));
-                b.emit(scope, Some(part), action);
-                return;
-            }
-            self.unknown(scope, b, &text);
-            return;
-        };
-        // After a jump returns the other elements must not be tried. They
-        // cannot match, unless the jump changed a mark that the key reads.
-        let (jumps, others): (Vec<_>, Vec<_>) = groups
-            .into_iter()
-            .partition(|(v, ..)| matches!(v, Verdict::Jump(_) | Verdict::JumpBlock(_)));
-        let marked =
-            b.matches.iter().any(reads_marks) || jumps.iter().any(|(_, part, _)| reads_marks(part));
-        for (verdict, part, span) in others {
-            // An element that continues is like none.
-            self.verdict(scope, b, Some(part), &verdict, span.unwrap_or(scope.span));
-        }
-        if marked && jumps.len() > 1 {
-            let mut rules = Vec::new();
-            let mut inner = Builder {
-                name: b.name.clone(),
-                matches: Vec::new(),
-                effects: Vec::new(),
-                out: &mut rules,
-            };
-            for (verdict, part, span) in jumps {
-                let once = match verdict {
-                    Verdict::Jump(name) => Verdict::Goto(name),
-                    Verdict::JumpBlock(rules) => Verdict::GotoBlock(rules),
-                    other => other,
-                };
-                self.verdict(
-                    scope,
-                    &mut inner,
-                    Some(part),
-                    &once,
-                    span.unwrap_or(scope.span),
-                );
-            }
-            let id = self.device.add_filter(Filter {
-                name: format!("{} rule {}", scope.chain, b.name),
-                rules,
-                default: Rule::new("end of rule", MatchExpr::Always, Action::Return),
-            });
-            b.emit(scope, None, Action::Jump(id));
-            return;
-        }
-        for (verdict, part, span) in jumps {
-            self.verdict(scope, b, Some(part), &verdict, span.unwrap_or(scope.span));
-        }
-    }
-
-    /// `mark set KEY map DATA`: one rule for each value. False if the rule
-    /// ends here.
-    fn mark_map(
-        &mut self,
-        scope: &mut Scope<'_>,
-        b: &mut Builder<'_>,
-        to: MarkRegister,
-        key: &Expr,
-        data: &Expr,
-    ) -> bool {
-        if self.marks.unknown(to) {
-            return true;
-        }
-        let read = |e: &Element| match &e.data {
-            Some(Data::Expr(value)) => effects(to, value),
-            _ => None,
-        };
-        let groups = self.map_groups(scope, key, data, &read);
-        let marked = b.matches.iter().any(reads_marks);
-        let Some(groups) = groups.filter(|g| {
-            !(g.len() > 1 && (marked || g.iter().any(|(_, part, _)| reads_marks(part))))
-        }) else {
-            let text = format!("{key} map {data}");
-            self.unknown(scope, b, &text);
-            return false;
-        };
-        let mut all = Vec::new();
-        for (effects, part, span) in groups {
-            all.push(part.clone());
-            b.emit_with(
-                scope,
-                Some(part),
-                effects,
-                Action::Continue,
-                span.unwrap_or(scope.span),
-            );
-        }
-        b.matches.push(MatchExpr::any(all));
-        true
-    }
-}
-
-/// Elements of a map in the rule, or a copy of a named map's.
-enum MapElements<'e> {
-    Own(&'e [Element]),
-    Named(Vec<Element>),
-}
-
-impl MapElements<'_> {
-    fn as_slice(&self) -> &[Element] {
-        match self {
-            Self::Own(elements) => elements,
-            Self::Named(elements) => elements,
-        }
     }
 }

@@ -1,11 +1,12 @@
 //! Base chains in the order in which packets meet them.
 
+use super::super::super::iptables::external;
 use super::super::ast::Place;
 use super::super::ruleset::Chain;
-use super::{CONNTRACK, Lowering, Variant, marks};
+use super::{CONNTRACK, Lowering, PLAIN, Variant, marks};
 use fw_model::{
-    Action, Assumption, Dimension, Effect, Family, FilterId, MatchExpr, Rule, Severity, Span,
-    Stage, StageKind, View,
+    Action, Assumption, Dimension, Effect, Family, Filter, FilterId, MatchExpr, Rule, Severity,
+    Span, Stage, StageKind, View,
 };
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -172,7 +173,61 @@ impl Lowering<'_> {
             }
         }
         self.drain();
+        self.called_by_docker();
+        self.drain();
         self.translated_once(&nat);
+    }
+
+    /// `DOCKER-USER` without anything that jumps to it: Docker does, in front
+    /// of its own rules, from a chain of the hook forward and priority 0 that
+    /// the file does not show.
+    fn called_by_docker(&mut self) {
+        let ruleset = self.ruleset;
+        for (at, table) in ruleset.tables.iter().enumerate() {
+            let Some(chain) = table.chain("DOCKER-USER") else {
+                continue;
+            };
+            let family = table.name.family.as_str();
+            if self.dump
+                || table.dormant
+                || table.name.name != "filter"
+                || !matches!(family, "ip" | "ip6")
+                || self.reached.contains(&(at, chain))
+                || table.chains.get(chain).is_none_or(|c| c.rules.is_empty())
+            {
+                continue;
+            }
+            let to = self.filter(at, chain, PLAIN);
+            let span = table.chains.get(chain).map(|c| c.place.span);
+            let name = format!("{family} filter FORWARD of Docker");
+            let other = if family == "ip" {
+                Family::V6
+            } else {
+                Family::V4
+            };
+            let mut rules = vec![Rule::new(
+                "other family",
+                MatchExpr::Family(other),
+                Action::Permit,
+            )];
+            rules.extend(external::jump("Docker", "rules of Docker", to, span));
+            let id = self.device.add_filter(Filter {
+                name: name.clone(),
+                rules,
+                default: Rule::new("Docker does not run", MatchExpr::Always, Action::Permit),
+            });
+            // A drop wins wherever it stands; marks are handed on by those
+            // that come first, as Docker's chain does before later priorities.
+            self.device.pipeline.forward.insert(
+                0,
+                Stage {
+                    name,
+                    kind: StageKind::Policy,
+                    filter: id,
+                    view: View::CURRENT,
+                },
+            );
+        }
     }
 
     /// What a nat chain has translated does not meet the nat chains of the
