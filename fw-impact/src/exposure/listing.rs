@@ -9,7 +9,7 @@ use crate::packet_set::Product;
 use crate::packet_set::minimize::minimize;
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::report::{
-    Bound, Certainty, DecidedBy, Exposure, Reason, ReasonKind, Region, Side as SideName,
+    Bound, Certainty, DecidedBy, Decision, Exposure, Reason, ReasonKind, Region, Side as SideName,
     TrafficGroup,
 };
 use crate::verdict::{Comparison, Difference, Joint, Part, any_own, perhaps_own};
@@ -81,6 +81,7 @@ impl Listing {
     pub fn finish(self) -> (Vec<Exposure>, Vec<TrafficGroup>) {
         let mut finished: Vec<Option<(Vec<Exposure>, TrafficGroup)>> =
             self.groups.into_iter().map(|g| Some(g.finish())).collect();
+        finished.sort_by_key(|one| one.as_ref().map(|(_, group)| place_of(group)));
         // The same rules decide on IPv4 and on IPv6 packets: one group.
         let mut by_rules: FxHashMap<DecidedBy, Vec<usize>> = FxHashMap::default();
         for (at, one) in finished.iter().enumerate() {
@@ -207,6 +208,17 @@ fn perhaps(packets: Option<(Family, Product)>, reason: Reason) -> (Vec<Exposure>
         })
         .collect();
     (entries, group)
+}
+
+/// What is certain comes first, then the lines of the deciding rules tell the
+/// order.
+fn place_of(group: &TrafficGroup) -> (Certainty, String, [Option<u32>; 2]) {
+    let line = |list: &[Decision]| list.iter().filter_map(|d| d.line).min();
+    let lines = [
+        line(&group.decided_by.after),
+        line(&group.decided_by.before),
+    ];
+    (group.certainty, group.device.clone(), lines)
 }
 
 /// True if a group is of IPv6 packets.
