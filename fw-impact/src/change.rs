@@ -14,7 +14,9 @@ use crate::verdict::{Joint, Judgement, Part};
 use fw_model::address::range_text;
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::service::port_text;
-use fw_model::{Family, Flow, IntervalSet, StageKind, Treatment, TreatmentKind, TreatmentRule};
+use fw_model::{
+    Action, Family, Flow, IntervalSet, StageKind, Treatment, TreatmentKind, TreatmentRule,
+};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -281,6 +283,10 @@ fn translated(piece: &Piece, original: Field, now: Field, dim: Dim) -> Option<St
 
 fn addresses(family: Family, set: &IntervalSet) -> String {
     const SHOWN: usize = 8;
+    if set.covers(&IntervalSet::range(0, family.max())) {
+        // A translation to the interface whose addresses are not known.
+        return "the address of the interface".to_owned();
+    }
     let mut parts: Vec<String> = set
         .ranges()
         .iter()
@@ -291,6 +297,37 @@ fn addresses(family: Family, set: &IntervalSet) -> String {
         parts.push(format!("{} more", set.ranges().len() - SHOWN));
     }
     parts.join(", ")
+}
+
+/// The rule that makes this translation on a device, on the after side or,
+/// where that makes none, the before side; else what its table came to.
+fn translating(
+    sides: [(&Side<'_>, &Outcome, usize); 2],
+    source: bool,
+) -> (Option<String>, Option<u32>) {
+    let visits = |(side, outcome, device): (&Side<'_>, &Outcome, usize)| -> Vec<_> {
+        outcome
+            .visits
+            .iter()
+            .filter(|v| v.device == device && v.kind == StageKind::Nat)
+            .filter_map(|v| decider(side, v).map(|d| d.0.clone()))
+            .collect()
+    };
+    let [before, after] = sides;
+    for one in [after, before] {
+        let makes = visits(one).into_iter().find(|rule| match &rule.action {
+            Action::Translate(t) if source => t.source.is_some() || t.source_port.is_some(),
+            Action::Translate(t) => t.destination.is_some() || t.destination_port.is_some(),
+            _ => false,
+        });
+        if let Some(rule) = makes {
+            let (file, line, _) = place(one.0.snapshot, rule.span);
+            return (file, line);
+        }
+    }
+    let span = visits(after).into_iter().find_map(|rule| rule.span);
+    let (file, line, _) = place(after.0.snapshot, span);
+    (file, line)
 }
 
 fn translation(
@@ -345,16 +382,13 @@ fn translation(
         if was == is {
             continue;
         }
-        // The rule that translates this end; without one, the rule that did.
-        let source = kind == "source-nat";
-        let (snapshot, span) = match translator(after, &joint.after, new.device, source) {
-            Some(span) => (after.snapshot, Some(span)),
-            None => (
-                before.snapshot,
-                translator(before, &joint.before, old.device, source),
-            ),
-        };
-        let (file, line, _) = place(snapshot, span);
+        let (file, line) = translating(
+            [
+                (before, &joint.before, old.device),
+                (after, &joint.after, new.device),
+            ],
+            kind == "source-nat",
+        );
         push(
             out,
             Change {
@@ -363,7 +397,7 @@ fn translation(
                 after: is,
                 severity: ChangeSeverity::High,
                 note: Some(
-                    if source {
+                    if kind == "source-nat" {
                         "a peer that lists the address loses it"
                     } else {
                         "another host is reached"
@@ -376,31 +410,6 @@ fn translation(
             },
         );
     }
-}
-
-/// The line of the rule that translates the source of packets, or else their
-/// destination, on a device.
-fn translator(
-    side: &Side<'_>,
-    outcome: &Outcome,
-    device: usize,
-    source: bool,
-) -> Option<fw_model::Span> {
-    outcome
-        .visits
-        .iter()
-        .filter(|v| v.device == device && v.kind == StageKind::Nat && !v.reply)
-        .filter_map(|v| Some(decider(side, v)?.0))
-        .find(|rule| match &rule.action {
-            fw_model::Action::Translate(t) if source => {
-                t.source.is_some() || t.source_port.is_some()
-            }
-            fw_model::Action::Translate(t) => {
-                t.destination.is_some() || t.destination_port.is_some()
-            }
-            _ => false,
-        })
-        .and_then(|rule| rule.span)
 }
 
 /// The treatments of one kind that packets get: distinct values.

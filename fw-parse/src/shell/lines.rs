@@ -5,7 +5,7 @@ use super::Place;
 use fw_model::Source;
 
 /// How many lines one command may go on over.
-const LINES: u32 = 4000;
+const LINES: u32 = 500;
 
 /// A part of a script between `;` and ends of lines.
 pub(super) struct Segment<'a> {
@@ -35,19 +35,26 @@ pub(super) fn segments(source: &Source) -> Vec<Segment<'_>> {
     while number <= count {
         let first = number;
         let mut text = source.line(number).unwrap_or("").to_owned();
+        let mut open = Scan::new(&text).open();
         while number < count && number - first < LINES {
             if text.ends_with('\\') && !text.trim_start().starts_with('#') {
                 text.pop();
-            } else if Scan::new(&text).open() {
+            } else if open.is_some() {
                 text.push('\n');
             } else {
                 break;
             }
             number += 1;
-            text.push_str(source.line(number).unwrap_or(""));
+            let line = source.line(number).unwrap_or("");
+            open = Scan {
+                quote: open,
+                ..Scan::new(line)
+            }
+            .open();
+            text.push_str(line);
         }
         // A quote that nothing closes ends with its line.
-        if Scan::new(&text).open() {
+        if open.is_some() {
             number = first;
             text = source.line(number).unwrap_or("").to_owned();
         }
@@ -346,10 +353,10 @@ impl<'t> Scan<'t> {
         }
     }
 
-    /// True if a quote is open at the end.
-    fn open(mut self) -> bool {
+    /// The quote that is open at the end.
+    fn open(mut self) -> Option<char> {
         while self.next().is_some() {}
-        self.quote.is_some()
+        self.quote
     }
 }
 

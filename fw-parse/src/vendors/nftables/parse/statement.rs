@@ -512,7 +512,13 @@ fn comparison(c: &mut Cursor<'_>) -> Option<Statement> {
     if let Some(found) = selector(c)
         && c.eat_word("set")
     {
-        return Some(mangle(found, value(c)?));
+        let class = matches!(&found, Selector::Meta(key) if key == "priority");
+        let set = value(c)?;
+        // A traffic class has two numbers: `1:10`.
+        if class && c.eat(":") {
+            c.word()?;
+        }
+        return Some(mangle(found, set));
     }
     c.at = from;
     if c.eat_word("reset") {
