@@ -66,6 +66,10 @@ type Place = (SideName, SourceId, u32);
 /// how many lines of text are read for them.
 const TRIALS: (usize, usize, usize) = (160, 24, 1_000_000);
 
+/// What judging one part of a flow costs, in lines of text that could be read
+/// instead.
+const PART_COST: usize = 10;
+
 /// In hunks of up to so many lines every line is tried alone.
 const SINGLES: usize = 40;
 
@@ -182,12 +186,11 @@ impl<'c, 'a> Causes<'c, 'a> {
         out.into_iter().map(|(_, _, hunk)| hunk).collect()
     }
 
-    /// How many counterfactuals are tried: fewer where the text is long.
-    fn trials(&self) -> usize {
-        let (most, least, lines) = TRIALS;
+    /// How many lines the after side has: what a counterfactual costs.
+    fn length(&self) -> usize {
         let after = self.comparison.after.snapshot;
-        let length: usize = after.ledgers.iter().map(|l| l.coverage().lines).sum();
-        (lines / length.max(1)).clamp(least, most)
+        let lines = after.ledgers.iter().map(|l| l.coverage().lines);
+        lines.sum::<usize>().max(1)
     }
 
     /// A search among some of the devices, or all of them.
@@ -203,6 +206,8 @@ impl<'c, 'a> Causes<'c, 'a> {
         let side = part
             .as_ref()
             .map(|part| Side::compared(part, after, full.conditions, full.now));
+        let (most, least, lines) = TRIALS;
+        let length = self.length();
         look(&mut Search {
             causes: self,
             before: side.as_ref().unwrap_or(full),
@@ -210,7 +215,8 @@ impl<'c, 'a> Causes<'c, 'a> {
             flow,
             impact,
             probe,
-            left: self.trials(),
+            length,
+            left: lines.clamp(least * length, most * length),
         })
     }
 
@@ -528,6 +534,9 @@ struct Search<'s, 'c, 'a> {
     impact: Impact,
     /// Some packets with a difference.
     probe: &'s [(Family, Product)],
+    /// What one counterfactual costs, in lines.
+    length: usize,
+    /// What may be spent yet, in lines.
     left: usize,
 }
 
@@ -592,7 +601,7 @@ impl Search<'_, '_, '_> {
         if undone.is_empty() || self.left == 0 {
             return false;
         }
-        self.left -= 1;
+        self.left = self.left.saturating_sub(self.length);
         let mut undone = undone.to_vec();
         undone.sort_unstable();
         let Some(snapshot) = self.causes.variant(&undone, self.scope.as_ref()) else {
@@ -612,6 +621,8 @@ impl Search<'_, '_, '_> {
             return false;
         }
         let judgement = comparison.judge(self.flow);
+        let parts = judgement.joints.len() * PART_COST;
+        self.left = self.left.saturating_sub(parts);
         look(&comparison, &judgement)
     }
 

@@ -8,6 +8,7 @@ pub mod assess;
 pub mod cause;
 pub mod change;
 pub mod describe;
+mod entrance;
 
 pub mod exposure;
 pub mod graph;

@@ -345,7 +345,7 @@ pub struct WitnessPacket {
 }
 
 /// The deciding rules of both sides.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Hash, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct DecidedBy {
     /// Before the change.
     pub before: Vec<Decision>,

@@ -2,6 +2,7 @@
 //! match, in the words of packets as they enter the device, and the interfaces.
 
 use crate::align::{Gap, Unpaired, reachable};
+use crate::entrance::{Entrances, both, everything};
 use crate::graph::Side;
 use crate::graph::side::DeviceSide;
 use crate::packet_set::compile::Via;
@@ -43,15 +44,14 @@ pub(crate) fn seeds(
 ) -> [Vec<Seed>; 2] {
     let mut pool = SetPool::default();
     let mut out: [Vec<Seed>; 2] = Default::default();
+    let [mut into_old, mut into_new] = [old, new].map(|d| Entrances::new(d.device, family));
     for gap in gaps {
-        let mut terms = |here: &DeviceSide<'_>, rules: &[Unpaired]| -> Vec<Matched> {
-            rules
-                .iter()
-                .map(|u| matched(side, family, here, *u, &mut pool))
-                .collect()
+        let mut terms = |here: &DeviceSide<'_>, into: &mut Entrances<'_>, rules: &[Unpaired]| {
+            let of = |u: &Unpaired| entering(side, family, here, *u, into, &mut pool);
+            rules.iter().map(of).collect::<Vec<Matched>>()
         };
-        let mut olds = terms(old, &gap.before);
-        let mut news = terms(new, &gap.after);
+        let mut olds = terms(old, &mut into_old, &gap.before);
+        let mut news = terms(new, &mut into_new, &gap.after);
         narrow(&mut olds, &mut news);
         let [b, a] = &mut out;
         b.extend(olds.into_iter().flat_map(|m| m.seeds));
@@ -67,6 +67,23 @@ struct Matched {
     seeds: Vec<Seed>,
 }
 
+/// What a rule may match of the packets that get into its list.
+fn entering(
+    side: &Side<'_>,
+    family: Family,
+    here: &DeviceSide<'_>,
+    unpaired: Unpaired,
+    entrances: &mut Entrances<'_>,
+    pool: &mut SetPool,
+) -> Matched {
+    let mut out = matched(side, family, here, unpaired, pool);
+    let into = entrances.of(unpaired.filter, &mut |filter, rule| {
+        matched(side, family, here, Unpaired { filter, rule }, pool).seeds
+    });
+    out.seeds = both(&into, &out.seeds);
+    out
+}
+
 fn matched(
     side: &Side<'_>,
     family: Family,
@@ -80,10 +97,7 @@ fn matched(
         return Matched {
             action: None,
             exact: false,
-            seeds: vec![Seed {
-                packets: Product::everything(family),
-                ways: [Arc::clone(&any), any],
-            }],
+            seeds: vec![everything(family)],
         };
     };
     let context = Context {
@@ -180,6 +194,7 @@ fn translated(
     let mut more = Vec::new();
     let mut rerouted = false;
     for here in devices {
+        let mut entrances = Entrances::new(here.device, family);
         for id in nat_filters(here.device) {
             let Some(filter) = here.device.filter(id) else {
                 continue;
@@ -199,7 +214,7 @@ fn translated(
                     filter: id,
                     rule: number,
                 };
-                let from = matched(side, family, here, place, &mut pool);
+                let from = entering(side, family, here, place, &mut entrances, &mut pool);
                 for original in from.seeds.iter().map(|s| &s.packets) {
                     for seed in &seeds {
                         let packets = before_translation(family, translation, original, seed);

@@ -5,6 +5,7 @@
 //! could touch undecided. An `Err` only says that a file is no configuration
 //! at all, or of no known format.
 
+mod counters;
 pub mod decode;
 pub mod detect;
 pub mod include;

@@ -2,6 +2,7 @@
 
 use crate::detect::Evidence;
 use fw_model::{Device, Diagnostic, Ledger, Source, SourceId};
+use std::borrow::Cow;
 
 /// The files of one device.
 #[derive(Clone, Copy)]
@@ -47,6 +48,12 @@ pub trait Vendor: Sync {
     /// like no configuration by itself.
     fn includes(&self, _text: &str) -> Vec<String> {
         Vec::new()
+    }
+
+    /// A line of a configuration without what the device counts in it: two
+    /// lines that are alike but for counters are no edit.
+    fn without_counters<'l>(&self, line: &'l str) -> Cow<'l, str> {
+        Cow::Borrowed(line)
     }
 
     /// Reads the files. Never fails and never panics: what is not understood

@@ -6,6 +6,7 @@ use super::unit::Unit;
 use fw_impact::report::{EditKind, FlowReport, Side};
 use fw_impact::{Counterfactual, Edit};
 use fw_model::{Ledger, LineStatus, Snapshot, Source, SourceId};
+use fw_parse::vendor::Vendor;
 use imara_diff::{Algorithm, Diff, Hunk, InternedInput};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -175,12 +176,12 @@ impl<'a> Edits<'a> {
             };
             for (b, a) in pair_files(before, unit, after, other) {
                 paired.insert(a);
-                out.pair(before, Some(b), a);
+                out.pair(before, Some(b), a, unit.vendor);
             }
         }
         for unit in &after.units {
             for id in unit.files.iter().filter(|id| !paired.contains(id)) {
-                out.pair(before, None, *id);
+                out.pair(before, None, *id, unit.vendor);
             }
         }
         out
@@ -194,7 +195,7 @@ impl<'a> Edits<'a> {
         }
     }
 
-    fn pair(&mut self, before: &Loaded, b: Option<SourceId>, a: SourceId) {
+    fn pair(&mut self, before: &Loaded, b: Option<SourceId>, a: SourceId, vendor: &dyn Vendor) {
         let Some(new) = self.after.snapshot.source(a) else {
             return;
         };
@@ -202,10 +203,12 @@ impl<'a> Edits<'a> {
         let old = b.and_then(|b| before.snapshot.source(b)).unwrap_or(&empty);
         let before_lines = lines(old);
         let after_lines = lines(new);
-        // Line endings and blanks at the end of a line are no difference.
-        let mut input: InternedInput<&str> = InternedInput::default();
-        input.update_before(before_lines.iter().map(|l| l.trim_end()));
-        input.update_after(after_lines.iter().map(|l| l.trim_end()));
+        // Line endings, blanks at the end of a line and counters are no
+        // difference.
+        let plain = |line: &'_ String| vendor.without_counters(line.trim_end()).into_owned();
+        let mut input: InternedInput<String> = InternedInput::default();
+        input.update_before(before_lines.iter().map(plain));
+        input.update_after(after_lines.iter().map(plain));
         let mut diff = Diff::compute(Algorithm::Histogram, &input);
         diff.postprocess_lines(&input);
         let mut file = FilePair {

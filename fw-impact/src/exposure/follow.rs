@@ -44,6 +44,7 @@ pub(super) fn both(
         ..Within::default()
     };
     let outcomes = run_within(first, flow, family, region, &Assumed::default(), &within);
+    out.looked = outcomes.len();
     for one in concerned(first, outcomes, touching) {
         let entered = one.piece.entered();
         let assumed = one.piece.assumed.clone();
@@ -58,6 +59,7 @@ pub(super) fn both(
         };
         let one = Arc::new(one);
         for other in run_within(second, &entering, family, &entered, &assumed, &within) {
+            out.looked += 1;
             if other.disposition == Disposition::Local
                 || (one.disposition.stays() && other.disposition.stays())
             {
@@ -92,9 +94,12 @@ pub(super) fn both(
                 out.joints.push(joint);
             }
         }
-        if out.joints.len() > CASES {
-            out.more = true;
-            break;
+        if out.cases() > CASES {
+            return Found {
+                more: vec![region.clone()],
+                looked: out.looked,
+                ..Found::default()
+            };
         }
     }
     out

@@ -16,26 +16,34 @@ use crate::verdict::{Comparison, Difference, Joint, Part, any_own, perhaps_own};
 use fw_model::evaluate::Journey;
 use fw_model::service::PORT_MAX;
 use fw_model::{ConditionKind, Device, Family, IntervalSet};
+use rustc_hash::FxHashMap;
 
 /// A list of a report.
 #[derive(Debug, Default)]
 pub struct Listing {
     groups: Vec<Group>,
+    /// Where the groups of packets are.
+    known: FxHashMap<Key, usize>,
 }
+
+/// What tells groups of packets apart: their kind, the device, and the rules
+/// that decide.
+type Key = (Kind, String, DecidedBy);
+type Kind = (Family, Journey, Certainty);
 
 #[derive(Debug)]
 enum Group {
     /// Packets that the same rules decide.
     Packets(Growing),
-    /// This may open or close anything.
-    Anything(Reason),
+    /// This may open or close these packets, or anything.
+    Perhaps(Option<(Family, Product)>, Reason),
 }
 
 /// A group to which more packets may come.
 #[derive(Debug)]
 struct Growing {
     /// What tells groups apart, beside the deciding rules.
-    kind: (Family, Journey, Certainty),
+    kind: Kind,
     device: String,
     decided_by: DecidedBy,
     reasons: Vec<Reason>,
@@ -55,13 +63,15 @@ impl Listing {
     pub fn has_possible(&self) -> bool {
         self.groups.iter().any(|group| match group {
             Group::Packets(growing) => matches!(growing.kind, (_, _, Certainty::Possible)),
-            Group::Anything(_) => true,
+            Group::Perhaps(..) => true,
         })
     }
 
     /// This list, then `other`.
     #[must_use]
     pub fn then(mut self, other: Self) -> Self {
+        // Groups of lists that are told together need not be found any more.
+        self.known.clear();
         self.groups.extend(other.groups);
         self
     }
@@ -69,24 +79,33 @@ impl Listing {
     /// The entries, and the groups they belong to, in the same order.
     #[must_use]
     pub fn finish(self) -> (Vec<Exposure>, Vec<TrafficGroup>) {
+        let mut finished: Vec<Option<(Vec<Exposure>, TrafficGroup)>> =
+            self.groups.into_iter().map(|g| Some(g.finish())).collect();
+        // The same rules decide on IPv4 and on IPv6 packets: one group.
+        let mut by_rules: FxHashMap<DecidedBy, Vec<usize>> = FxHashMap::default();
+        for (at, one) in finished.iter().enumerate() {
+            if let Some((_, group)) = one
+                && of_v6(group)
+            {
+                by_rules
+                    .entry(group.decided_by.clone())
+                    .or_default()
+                    .push(at);
+            }
+        }
         let mut entries = Vec::new();
         let mut groups: Vec<TrafficGroup> = Vec::new();
-        let finished: Vec<_> = self.groups.into_iter().map(Group::finish).collect();
-        let mut taken = vec![false; finished.len()];
-        for (at, (own, group)) in finished.iter().enumerate() {
-            if taken.get(at).copied().unwrap_or(true) {
+        for at in 0..finished.len() {
+            let Some((own, mut group)) = finished.get_mut(at).and_then(Option::take) else {
                 continue;
-            }
-            let mut group = group.clone();
-            entries.extend(own.iter().cloned());
-            // The same rules decide on IPv4 and on IPv6 packets: one group.
-            for (n, (more, other)) in finished.iter().enumerate().skip(at + 1) {
-                let free = taken.get(n) == Some(&false);
-                if free && join(&mut group, other) {
-                    entries.extend(more.iter().cloned());
-                    if let Some(taken) = taken.get_mut(n) {
-                        *taken = true;
-                    }
+            };
+            entries.extend(own);
+            let others = by_rules.get(&group.decided_by).filter(|_| !of_v6(&group));
+            for &other in others.into_iter().flatten() {
+                if let Some(slot) = finished.get_mut(other)
+                    && slot.as_ref().is_some_and(|(_, g)| join(&mut group, g))
+                {
+                    entries.extend(slot.take().into_iter().flat_map(|(more, _)| more));
                 }
             }
             groups.push(group);
@@ -96,34 +115,30 @@ impl Listing {
 
     fn add(
         &mut self,
-        kind: (Family, Journey, Certainty),
+        kind: Kind,
         device: &str,
         (decided_by, why): (DecidedBy, Vec<Reason>),
         (path, products): (Option<String>, Vec<Product>),
     ) {
-        let mut growing = self.groups.iter_mut().filter_map(|group| match group {
-            Group::Packets(growing) => Some(growing),
-            Group::Anything(_) => None,
-        });
-        let known =
-            growing.find(|g| g.kind == kind && g.device == device && g.decided_by == decided_by);
-        match known {
-            Some(group) => {
-                group.reasons.extend(why);
-                group.packets.push((path, products));
-            }
-            None => self.groups.push(Group::Packets(Growing {
-                kind,
-                device: device.to_owned(),
-                decided_by,
-                reasons: why,
-                packets: vec![(path, products)],
-            })),
+        let key = (kind, device.to_owned(), decided_by.clone());
+        let known = self.known.get(&key).and_then(|&at| self.groups.get_mut(at));
+        if let Some(Group::Packets(group)) = known {
+            group.reasons.extend(why);
+            group.packets.push((path, products));
+            return;
         }
+        self.known.insert(key, self.groups.len());
+        self.groups.push(Group::Packets(Growing {
+            kind,
+            device: device.to_owned(),
+            decided_by,
+            reasons: why,
+            packets: vec![(path, products)],
+        }));
     }
 
-    fn anything(&mut self, reason: Reason) {
-        self.groups.push(Group::Anything(reason));
+    fn perhaps(&mut self, packets: Option<(Family, Product)>, reason: Reason) {
+        self.groups.push(Group::Perhaps(packets, reason));
     }
 }
 
@@ -131,25 +146,47 @@ impl Group {
     fn finish(self) -> (Vec<Exposure>, TrafficGroup) {
         match self {
             Self::Packets(growing) => growing.finish(),
-            Self::Anything(reason) => anything(reason),
+            Self::Perhaps(packets, reason) => perhaps(packets, reason),
         }
     }
 }
 
-/// The entry and the group of what may open or close anything.
-fn anything(reason: Reason) -> (Vec<Exposure>, TrafficGroup) {
+/// The entries and the group of packets that this may open or close.
+fn perhaps(packets: Option<(Family, Product)>, reason: Reason) -> (Vec<Exposure>, TrafficGroup) {
     let any = || Bound {
         of: vec!["any".into()],
         except: Vec::new(),
     };
+    let [src, dst, service] = match &packets {
+        None => [any(), any(), any()],
+        Some((family, packets)) => [
+            addresses(*family, packets.get(Dim::Source)),
+            addresses(*family, packets.get(Dim::Destination)),
+            services(packets.get(Dim::Service)),
+        ],
+    };
+    let src_port = packets
+        .as_ref()
+        .and_then(|(_, packets)| ports(packets.get(Dim::SourcePort)));
+    let regions = match packets {
+        None => vec![Region {
+            src: "any".into(),
+            dst: "any".into(),
+            proto: "any".into(),
+            dst_port: Some("any".into()),
+            src_port: None,
+            icmp: None,
+        }],
+        Some((family, packets)) => regions(family, vec![packets], &IntervalSet::range(0, PORT_MAX)),
+    };
     let group = TrafficGroup {
-        src: any(),
-        dst: any(),
-        service: any(),
-        src_port: None,
+        src,
+        dst,
+        service,
+        src_port,
         without: Vec::new(),
         exact: true,
-        regions: 1,
+        regions: regions.len(),
         device: reason.device.clone(),
         paths: Vec::new(),
         certainty: Certainty::Possible,
@@ -157,32 +194,31 @@ fn anything(reason: Reason) -> (Vec<Exposure>, TrafficGroup) {
         decided_by: DecidedBy::default(),
         reasons: vec![reason.clone()],
     };
-    let entry = Exposure {
-        region: Region {
-            src: "any".into(),
-            dst: "any".into(),
-            proto: "any".into(),
-            dst_port: Some("any".into()),
-            src_port: None,
-            icmp: None,
-        },
-        device: reason.device.clone(),
-        path: None,
-        certainty: Certainty::Possible,
-        witness: None,
-        decided_by: DecidedBy::default(),
-        reasons: vec![reason],
-    };
-    (vec![entry], group)
+    let entries = regions
+        .into_iter()
+        .map(|region| Exposure {
+            region,
+            device: reason.device.clone(),
+            path: None,
+            certainty: Certainty::Possible,
+            witness: None,
+            decided_by: DecidedBy::default(),
+            reasons: vec![reason.clone()],
+        })
+        .collect();
+    (entries, group)
+}
+
+/// True if a group is of IPv6 packets.
+fn of_v6(group: &TrafficGroup) -> bool {
+    group.src.of.iter().any(|a| a.contains(':'))
 }
 
 /// Adds a group of the other family to one that is told in the same words;
 /// false if they are not.
 fn join(group: &mut TrafficGroup, other: &TrafficGroup) -> bool {
-    let family = |g: &TrafficGroup| g.src.of.iter().any(|a| a.contains(':'));
-    let alike = family(group) != family(other)
-        && (&group.device, group.certainty, &group.paths)
-            == (&other.device, other.certainty, &other.paths)
+    let alike = (&group.device, group.certainty, &group.paths)
+        == (&other.device, other.certainty, &other.paths)
         && group.decided_by == other.decided_by
         && group.reasons == other.reasons
         && (&group.service, &group.src_port) == (&other.service, &other.src_port)
@@ -346,6 +382,7 @@ pub(super) fn list(
             // Packets by their pair of deciding rules, each packet once.
             let mut seen: Vec<Product> = Vec::new();
             let mut groups: Vec<(DecidedBy, Vec<Reason>, Vec<Product>)> = Vec::new();
+            let mut known: FxHashMap<DecidedBy, usize> = FxHashMap::default();
             for part in parts
                 .iter()
                 .filter(|p| p.difference == difference && chosen(p))
@@ -373,12 +410,15 @@ pub(super) fn list(
                 } else {
                     Vec::new()
                 };
-                match groups.iter_mut().find(|g| g.0 == by) {
+                match known.get(&by).and_then(|&at| groups.get_mut(at)) {
                     Some(group) => {
                         group.1.extend(why);
                         group.2.extend(fresh);
                     }
-                    None => groups.push((by, why, fresh)),
+                    None => {
+                        known.insert(by.clone(), groups.len());
+                        groups.push((by, why, fresh));
+                    }
                 }
             }
             for (by, why, products) in groups {
@@ -406,12 +446,12 @@ fn may_open(joint: &Joint) -> bool {
 
 /// More cases than are told apart: what the rest of them opens or closes is not
 /// known.
-pub(super) fn too_many(family: Family, device: &str, out: &mut Differences) {
+pub(super) fn too_many(family: Family, device: &str, packets: &Product, out: &mut Differences) {
     let reason = Reason {
         side: SideName::After,
         device: device.to_owned(),
         text: format!(
-            "the change makes more than {CASES} cases of {}: the others are not listed",
+            "the change makes more than {CASES} cases of {} here, which are not told apart",
             family_name(family)
         ),
         kind: ReasonKind::Device,
@@ -422,7 +462,8 @@ pub(super) fn too_many(family: Family, device: &str, out: &mut Differences) {
         end: None,
         line_text: None,
     };
-    out.undecided.anything(reason);
+    out.undecided
+        .perhaps(Some((family, packets.clone())), reason);
 }
 
 const fn family_name(family: Family) -> &'static str {
@@ -449,7 +490,7 @@ pub(super) fn opaque_lines(
                 continue;
             }
             let (file, number, line_text) = place(side.snapshot, Some(line.span));
-            out.undecided.anything(Reason {
+            let reason = Reason {
                 side: name,
                 device: one.name.clone(),
                 text: format!(
@@ -463,7 +504,8 @@ pub(super) fn opaque_lines(
                 start: Some(line.span.start),
                 end: Some(line.span.end),
                 line_text,
-            });
+            };
+            out.undecided.perhaps(None, reason);
         }
     }
 }

@@ -43,9 +43,12 @@ pub struct Differences {
 /// How much work the packets of one rule that differs are worth.
 const LOOKS: Budget = Budget(30_000_000);
 
-/// How many cases of one device are told apart. Past them the rest is reported
-/// as one that may be anything.
-const CASES: usize = 20_000;
+/// How many cases of one device are told apart. The packets of rules past them
+/// are reported as ones for which anything may differ.
+const CASES: usize = 100_000;
+
+/// How many outcomes of one device are looked at, on both sides together.
+const LOOKED: usize = 300_000;
 
 /// Packets that are declared or approved.
 #[derive(Clone, Debug)]
@@ -86,8 +89,8 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[Declared]) -> Di
                     }
                     continue;
                 }
-                if found.more {
-                    too_many(family, &old.device.name, &mut out);
+                for packets in &found.more {
+                    too_many(family, &old.device.name, packets, &mut out);
                 }
                 let declared: Vec<&Product> = declared
                     .iter()
@@ -144,24 +147,29 @@ struct Found {
     joints: Vec<Joint>,
     /// Packets that pass on both sides and are translated on one.
     translated: Vec<Joint>,
-    /// There is more than is worth telling apart.
-    more: bool,
+    /// How many outcomes were looked at.
+    looked: usize,
+    /// Packets of which there is more to say than is worth telling apart.
+    more: Vec<Product>,
 }
 
 impl Found {
+    fn cases(&self) -> usize {
+        self.joints.len() + self.translated.len()
+    }
+
     fn add(&mut self, other: Self) {
         self.joints.extend(other.joints);
-        let room = CASES.saturating_sub(self.translated.len());
-        self.translated
-            .extend(other.translated.into_iter().take(room));
-        self.more |= other.more;
+        self.translated.extend(other.translated);
+        self.looked += other.looked;
+        self.more.extend(other.more);
     }
 }
 
 /// The joints in which a rule that differs has a say, of packets that take
 /// this way.
 ///
-/// If there are more than are worth telling apart, some are missing.
+/// Of packets with more cases than are worth telling apart there are none.
 fn of_device(
     comparison: &Comparison<'_, '_>,
     family: Family,
@@ -246,6 +254,10 @@ fn of_device(
             let Some(packets) = at_home(&seed.packets) else {
                 continue;
             };
+            if out.looked > LOOKED {
+                out.more.push(packets);
+                continue;
+            }
             let found = both(
                 comparison,
                 &flow,
@@ -257,11 +269,12 @@ fn of_device(
             );
             // All cases of a rule or none: branches of one unknown belong
             // together.
-            if found.more || out.joints.len() + found.joints.len() > CASES {
-                out.more = true;
-                return out;
+            if found.cases() + out.cases() > CASES || !found.more.is_empty() {
+                out.more.push(packets);
+                out.looked += found.looked;
+            } else {
+                out.add(found);
             }
-            out.add(found);
         }
     }
     out

@@ -30,11 +30,13 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use crate::counters;
 use crate::detect::Evidence;
 use crate::vendor::{Input, Parsed, Vendor};
 use ast::{Protocol, StatementKind};
 use fw_model::{Ledger, LineStatus};
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 
 /// The front end.
 pub struct Iptables;
@@ -54,6 +56,13 @@ impl Vendor for Iptables {
 
     fn joins(&self, first: &str, other: &str) -> bool {
         kind(first) != kind(other)
+    }
+
+    fn without_counters<'l>(&self, line: &'l str) -> Cow<'l, str> {
+        counters::without(line, |words| match words {
+            [word, ..] => usize::from(counters::pair(word)),
+            [] => 0,
+        })
     }
 
     fn parse(&self, input: Input<'_>) -> Parsed {

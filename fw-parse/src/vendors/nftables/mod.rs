@@ -16,6 +16,7 @@ mod ruleset;
 #[cfg(test)]
 mod tests;
 
+use crate::counters;
 use crate::detect::Evidence;
 use crate::vendor::{Input, Parsed, Vendor};
 use ast::{Command, Define};
@@ -23,6 +24,7 @@ use fw_model::Device;
 use include::Files;
 use ledger::Ledgers;
 use ruleset::Ruleset;
+use std::borrow::Cow;
 
 /// The nftables front end.
 pub struct Nftables;
@@ -42,6 +44,18 @@ impl Vendor for Nftables {
 
     fn includes(&self, text: &str) -> Vec<String> {
         include::paths(text)
+    }
+
+    fn without_counters<'l>(&self, line: &'l str) -> Cow<'l, str> {
+        counters::without(line, |words| match words {
+            ["packets", packets, "bytes", bytes, ..]
+                if packets.parse::<u64>().is_ok() && bytes.parse::<u64>().is_ok() =>
+            {
+                4
+            }
+            ["#", "handle", _] => 3,
+            _ => 0,
+        })
     }
 
     fn parse(&self, input: Input<'_>) -> Parsed {
