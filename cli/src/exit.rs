@@ -36,7 +36,11 @@ impl Failure {
     /// Reading or writing `path` failed.
     pub fn io(what: &str, path: &str, error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
+        let link = || std::fs::symlink_metadata(path).is_ok();
         let why = match error.kind() {
+            ErrorKind::NotFound if what == "read" && link() => {
+                "it is a link that leads to nothing".to_owned()
+            }
             ErrorKind::NotFound => "no such file or folder".to_owned(),
             ErrorKind::PermissionDenied => "permission denied".to_owned(),
             ErrorKind::IsADirectory => "it is a folder".to_owned(),
@@ -44,7 +48,7 @@ impl Failure {
             _ => error.to_string(),
         };
         let near = match error.kind() {
-            ErrorKind::NotFound if what == "read" => beside(path),
+            ErrorKind::NotFound if what == "read" && !link() => beside(path),
             _ => None,
         };
         let hint = near.map_or_else(String::new, |n| format!("\n  did you mean `{n}`?"));

@@ -226,3 +226,28 @@ fn files_that_are_of_another_kind_are_told() {
     assert_eq!(said.code, 3, "{}", said.err);
     assert!(said.err.contains("looks like a flows file"), "{}", said.err);
 }
+
+#[test]
+fn places_that_cannot_be_read_are_told() {
+    let folder = folder(&[("net/edge.cfg", "x"), ("flows.yaml", FLOWS)]);
+    let here = folder.path();
+    std::os::unix::fs::symlink("nowhere", here.join("net/link.cfg")).unwrap();
+    std::fs::create_dir_all(here.join("deep/a/b/c/d/e/f/g/h/i")).unwrap();
+    std::fs::create_dir(here.join("loop")).unwrap();
+    std::os::unix::fs::symlink(".", here.join("loop/self")).unwrap();
+    for (input, code, said) in [
+        (
+            "net",
+            1,
+            "cannot read net/link.cfg: it is a link that leads to nothing\n",
+        ),
+        ("deep", 3, "folders are nested deeper than 8"),
+        ("loop", 3, "folders are nested deeper than 8"),
+        ("net/edge.cfg/x", 1, "a part of the path is no folder"),
+        ("nte", 1, "did you mean `net`?"),
+    ] {
+        let run = run(here, &["diff", input, input]);
+        assert_eq!(run.code, code, "{input}: {}", run.err);
+        assert!(run.err.contains(said), "{}", run.err);
+    }
+}
