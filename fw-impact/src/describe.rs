@@ -240,14 +240,15 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
             text,
         }
     };
+    let last_route = match outcome.returns.last() {
+        Some(back) => back.route,
+        None => outcome.crossings.last().and_then(|c| c.route),
+    };
     match &outcome.disposition {
         Disposition::Unrouted => return vec![on(last_device, "no route", None)],
         Disposition::Discarded(span) => return vec![on(last_device, "null route", *span)],
-        Disposition::Loop => {
-            let forward = outcome.crossings.last().and_then(|c| c.route);
-            let back = outcome.returns.last().map(|r| r.route);
-            return vec![on(last_device, "loop", back.unwrap_or(forward))];
-        }
+        Disposition::Loop => return vec![on(last_device, "loop", last_route)],
+        Disposition::Astray => return vec![on(last_device, "leads out", last_route)],
         Disposition::OneSided(device) => {
             let route = outcome.returns.iter().find_map(|r| r.route);
             return vec![on(Some(*device), "asymmetric path", route)];

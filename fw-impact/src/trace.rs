@@ -348,6 +348,9 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
     );
     let end = match outcome.disposition {
         Disposition::Loop => Some("goes round in circles".to_owned()),
+        Disposition::Astray => {
+            Some("leads out of the network, where nothing leads back in".to_owned())
+        }
         Disposition::OneSided(_) => {
             Some("sees one direction of the connection alone, and ends it".to_owned())
         }

@@ -6,7 +6,7 @@ use super::topology::{Located, Place};
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Product, Set};
 use fw_model::{AddressSet, Family, IntervalSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 impl Side<'_> {
     /// By which interfaces a device, whose routes do not tell, sends packets to
@@ -306,6 +306,25 @@ pub(super) fn add_places(parts: &mut Vec<Located>, set: IntervalSet, places: &[P
     parts.extend(new);
     if !rest.is_empty() {
         parts.push((rest, places.to_vec()));
+    }
+}
+
+/// Addresses that the internet does not route (RFC 1918, RFC 6598, RFC 4193).
+pub(super) fn private_addresses(family: Family) -> &'static IntervalSet {
+    static V4: LazyLock<IntervalSet> = LazyLock::new(|| {
+        let private = [
+            (0x0a00_0000, 0x0aff_ffff),
+            (0x6440_0000, 0x647f_ffff),
+            (0xac10_0000, 0xac1f_ffff),
+            (0xc0a8_0000, 0xc0a8_ffff),
+        ];
+        IntervalSet::from_ranges(private.to_vec())
+    });
+    static V6: LazyLock<IntervalSet> =
+        LazyLock::new(|| IntervalSet::range(0xfc << 120, (0xfe << 120) - 1));
+    match family {
+        Family::V4 => &V4,
+        Family::V6 => &V6,
     }
 }
 

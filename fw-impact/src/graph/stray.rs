@@ -79,10 +79,19 @@ impl Side<'_> {
                         ingress: None,
                         passed: reply.passed.clone(),
                     };
-                    if places.is_empty() {
-                        self.come_back(next, query, ended);
-                    } else {
+                    if !places.is_empty() {
                         self.spread(next, &places, todo);
+                        continue;
+                    }
+                    let back = match &hop {
+                        Some(hop) if hop.gateway.is_some() => {
+                            let ends = [Dim::Source, Dim::Destination].map(|d| field(&fields, d));
+                            self.elsewhere(next, hop, ends, todo, ended)
+                        }
+                        _ => vec![next],
+                    };
+                    for next in back {
+                        self.come_back(next, query, ended);
                     }
                 }
             }
