@@ -275,6 +275,11 @@ impl Side<'_> {
                 // It is a link like any other.
                 continue;
             }
+            if tunnel.takes.is_none() && self.devices.len() == 1 {
+                // What is behind an interface of a single device is carried on,
+                // whatever interface it is.
+                continue;
+            }
             let mut rest = Vec::new();
             for one in plain {
                 let (taken, left) = at.split_by(one, tunnel.takes.as_ref(), hop);

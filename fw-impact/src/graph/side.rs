@@ -10,7 +10,7 @@ use crate::packet_set::original::{Classes, classes};
 use crate::packet_set::term::SetPool;
 use crate::packet_set::{ConditionTable, Set};
 use fw_model::match_expr::CivilMinute;
-use fw_model::nat::claimed_addresses;
+use fw_model::nat::translated_addresses;
 use fw_model::{
     AddressSet, Device, Family, FilterId, InterfaceSet, IntervalSet, MatchExpr, NextHop, Snapshot,
     Span,
@@ -104,7 +104,7 @@ impl<'a> Side<'a> {
         self.network.get_or_init(|| Network::new(self))
     }
 
-    /// Addresses of subnets that a device translates on the other side of the
+    /// Addresses of subnets that a device translates on either side of the
     /// comparison, so that they are no hosts.
     #[must_use]
     pub fn ghosts(&self, family: Family) -> &IntervalSet {
@@ -114,12 +114,13 @@ impl<'a> Side<'a> {
             Family::V6 => v6,
         }
         .get_or_init(|| {
-            let devices = self.peer.map_or(&[][..], |s| s.devices.as_slice());
-            let claims: Vec<AddressSet> = devices
-                .iter()
+            let claims: Vec<AddressSet> = [Some(self.snapshot), self.peer]
+                .into_iter()
+                .flatten()
+                .flat_map(|s| &s.devices)
                 .flat_map(|d| d.interfaces.iter().map(move |i| (d, i)))
                 .filter(|(_, i)| i.enabled)
-                .map(|(d, i)| claimed_addresses(d, &i.name))
+                .map(|(d, i)| translated_addresses(d, &i.name))
                 .collect();
             AddressSet::union_all(&claims).family(family).clone()
         })
