@@ -37,18 +37,16 @@ impl Side<'_> {
                 out.push((within, interface));
             }
         };
-        for (set, place) in self.declared_networks() {
-            if !declared || place.0 == number {
-                take(set.family(family), &place, &mut left);
+        for (set, places, told) in self.located(family, &left.clone(), None) {
+            if let Some(place) = places.first()
+                && (!declared || told && place.0 == number)
+                && (told || self.devices.len() > 1)
+            {
+                take(&set, place, &mut left);
             }
         }
         if declared || self.devices.len() == 1 {
             return out;
-        }
-        for (subnet, places) in self.subnet_places(family, &left.clone(), None) {
-            if let Some(place) = places.first() {
-                take(&subnet, place, &mut left);
-            }
         }
         for (set, places) in self.exits(family).split(self, family, &left.clone()) {
             if let [place] = places.as_slice() {
@@ -56,6 +54,51 @@ impl Side<'_> {
             }
         }
         out
+    }
+
+    /// Addresses with the places where their hosts are: those that
+    /// topology.yaml declares and those on connected subnets, the smaller sets
+    /// first. True for the former, which go first among equals. A declaration
+    /// of everything is one of everything else: it gives way to routes.
+    pub(super) fn located(
+        &self,
+        family: Family,
+        addresses: &IntervalSet,
+        only: Option<usize>,
+    ) -> Vec<(IntervalSet, Vec<Place>, bool)> {
+        let subnets = self.subnet_places(family, addresses, only);
+        let mut out: Vec<(IntervalSet, Vec<Place>, bool)> = self
+            .declared_networks()
+            .filter(|(_, place)| only.is_none_or(|o| o == place.0))
+            .map(|(set, place)| {
+                let set = set.family(family);
+                let everything = set.covers(&IntervalSet::range(0, family.max()));
+                let set = if everything {
+                    set.subtract(&self.routed(family))
+                } else {
+                    set.clone()
+                };
+                (set, vec![place], true)
+            })
+            .filter(|(set, ..)| set.meets(addresses))
+            .collect();
+        if out.is_empty() {
+            return subnets.into_iter().map(|(s, p)| (s, p, false)).collect();
+        }
+        out.extend(subnets.into_iter().map(|(s, p)| (s, p, false)));
+        out.sort_by_key(|(set, ..)| set.count());
+        out
+    }
+
+    /// The addresses that some route knows which is no default route.
+    fn routed(&self, family: Family) -> IntervalSet {
+        self.devices
+            .iter()
+            .flat_map(|d| &d.device.routes)
+            .filter(|r| r.prefix.prefix_len() > 0)
+            .fold(IntervalSet::new(), |all, r| {
+                all.union(AddressSet::prefix(r.prefix).family(family))
+            })
     }
 
     /// The hosts that topology.yaml places, with their places.
