@@ -251,7 +251,16 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
         Disposition::Astray => return vec![on(last_device, "leads out", last_route)],
         Disposition::OneSided(device) => {
             let route = outcome.returns.iter().find_map(|r| r.route);
-            return vec![on(Some(*device), "asymmetric path", route)];
+            let other: Vec<String> = other_direction(outcome, *device)
+                .into_iter()
+                .map(device_name)
+                .collect();
+            let with = if other.is_empty() {
+                "asymmetric path".to_owned()
+            } else {
+                format!("asymmetric path, other direction by {}", other.join(", "))
+            };
+            return vec![on(Some(*device), &with, route)];
         }
         Disposition::NotAnswered => return vec![on(last_device, "no answer", None)],
         Disposition::Own => return vec![on(last_device, "the device's own address", None)],
@@ -284,6 +293,26 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
                 .and_then(|v| decision(side, v)),
         );
     }
+    out
+}
+
+/// The devices that saw the direction of a connection that `device` did not
+/// see, and not the one that it saw.
+#[must_use]
+pub fn other_direction(outcome: &Outcome, device: usize) -> Vec<usize> {
+    let forth = || outcome.crossings.iter().map(|c| c.device);
+    let back = || outcome.returns.iter().map(|r| r.device);
+    let mut out: Vec<usize> = if forth().any(|d| d == device) {
+        back().filter(|d| !forth().any(|f| f == *d)).collect()
+    } else {
+        // Where the reply got lost, the devices behind never saw it either.
+        let way: Vec<usize> = forth().collect();
+        let met = way.iter().rposition(|d| back().any(|b| b == *d));
+        let until = met.unwrap_or(way.len());
+        let last = way.get(..until).and_then(<[usize]>::last);
+        last.copied().into_iter().collect()
+    };
+    out.dedup();
     out
 }
 

@@ -267,7 +267,8 @@ impl Walk<'_> {
     }
 
     /// By which interface a reply leaves a device that knows it, and whether
-    /// routes say so. `None`: a route drops it.
+    /// routes say so. `None`: a route drops it,
+    /// or no route knows the client.
     fn way_back(
         &self,
         k: usize,
@@ -280,6 +281,7 @@ impl Walk<'_> {
         let client = record.evaluation.original.source;
         match lookup(device, vrf, client) {
             RouteDecision::Discarded(_) => None,
+            RouteDecision::Down | RouteDecision::Unrouted if k > 0 => None,
             RouteDecision::Down | RouteDecision::Unrouted => Some((record.ingress.clone(), false)),
             RouteDecision::Leaves(hops) => {
                 if hops.iter().any(|(name, _)| *name == record.ingress) {

@@ -189,6 +189,52 @@ impl Side<'_> {
         )
     }
 
+    /// Packets to a device that its neighbours on a subnet send to its address
+    /// there, or that come from elsewhere; and those that its neighbours would
+    /// send to another address of it, which is none of theirs.
+    #[must_use]
+    pub fn near_addresses(
+        &self,
+        family: Family,
+        product: Product,
+        device: usize,
+    ) -> (Vec<Product>, Vec<Product>) {
+        let Some(here) = self.devices.get(device) else {
+            return (vec![product], Vec::new());
+        };
+        let (mut near, mut far) = (Vec::new(), Vec::new());
+        let mut left = vec![product];
+        for interface in here.device.interfaces.iter().filter(|i| i.enabled) {
+            let subnet: Set = Arc::new(interface.connected().family(family).clone());
+            let own = self.addresses_at(&(device, interface.name.as_str().into()), family);
+            let mut rest = Vec::new();
+            for part in left {
+                let sources = part.get(Dim::Source);
+                let (inside, outside) = (sources.intersect(&subnet), sources.subtract(&subnet));
+                let to = part.get(Dim::Destination);
+                if inside.is_empty() || !to.meets(&own) {
+                    rest.push(part);
+                    continue;
+                }
+                let neighbours = part.with(Dim::Source, Arc::new(inside));
+                for (set, list) in [
+                    (to.intersect(&own), &mut near),
+                    (to.subtract(&own), &mut far),
+                ] {
+                    if !set.is_empty() {
+                        list.push(neighbours.with(Dim::Destination, Arc::new(set)));
+                    }
+                }
+                if !outside.is_empty() {
+                    rest.push(part.with(Dim::Source, Arc::new(outside)));
+                }
+            }
+            left = rest;
+        }
+        near.extend(left);
+        (near, far)
+    }
+
     /// The hosts that an interface which is down cuts off: its subnet, as far
     /// as no other interface and no route but a default route leads there.
     #[must_use]

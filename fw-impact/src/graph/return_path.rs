@@ -119,15 +119,19 @@ impl Side<'_> {
             let egress = match &hop {
                 Hopping::By(hop) => Some(Passage::Interface(Arc::clone(&hop.interface))),
                 Hopping::AsItCame => crossing.ingress.clone(),
-                Hopping::Into(span) => {
+                Hopping::Into(_) | Hopping::Nowhere => {
+                    let (route, end) = match &hop {
+                        Hopping::Into(span) => (*span, Disposition::Discarded(*span)),
+                        _ => (None, Disposition::Unrouted),
+                    };
                     traveller.returns.push(Return {
                         device: reply.device,
                         ingress: reply.ingress.clone(),
                         egress: None,
-                        route: *span,
+                        route,
                         gateway: None,
                     });
-                    ended.push(traveller.end(Disposition::Discarded(*span)));
+                    ended.push(traveller.end(end));
                     continue;
                 }
             };
@@ -291,6 +295,8 @@ impl Side<'_> {
             };
             match exit {
                 Exit::Discarded(span) => out.push((part, Hopping::Into(*span))),
+                // Where hosts behind the first device are is known otherwise.
+                Exit::Unrouted if number > 0 => out.push((part, Hopping::Nowhere)),
                 Exit::Unrouted | Exit::Unknown => out.push((part, Hopping::AsItCame)),
                 Exit::Leaves(hops) => {
                     if let Some(hop) = hops.iter().find(|h| h.interface == *came) {
@@ -430,6 +436,8 @@ pub(super) enum Hopping {
     AsItCame,
     /// Not at all: a route drops it.
     Into(Option<fw_model::Span>),
+    /// Not at all: no route knows the client.
+    Nowhere,
 }
 
 impl Hopping {
