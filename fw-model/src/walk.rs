@@ -244,9 +244,13 @@ impl Walk<'_> {
                         return End::Lost;
                     }
                     passed.push(k);
-                    reply.destination = record.evaluation.original.source;
+                    // What it translated is undone at both ends.
+                    let asked = record.evaluation.original;
+                    reply.source = asked.destination;
+                    reply.destination = asked.source;
                     if crate::service::has_ports(reply.protocol) {
-                        reply.destination_port = record.evaluation.original.source_port;
+                        reply.source_port = asked.destination_port;
+                        reply.destination_port = asked.source_port;
                     }
                     let by = came.as_deref().unwrap_or(&record.ingress);
                     if k > 0 && self.is_turned_away(record, device, by, &egress) {

@@ -323,8 +323,14 @@ impl Side<'_> {
     ) -> Vec<Onward> {
         let network = self.network();
         let place: Place = (number, Arc::clone(&hop.interface));
-        if hop.gateway.is_some() {
-            return self.to_one_of(&network.next(self, number, hop), traveller);
+        if let Some(gateway) = hop.gateway {
+            let next = network.next(self, number, hop);
+            let Some(name) = self.gone(gateway).filter(|_| next.is_empty()) else {
+                return self.to_one_of(&next, traveller);
+            };
+            let (carried, lost) = self.perhaps_replaced(gateway, name, traveller);
+            ended.push(lost.end(Disposition::NotAnswered));
+            return vec![(None, carried)];
         }
         let neighbours = network.neighbours(self, &place);
         if neighbours.is_empty() {

@@ -88,6 +88,26 @@ impl Side<'_> {
         (carried, lost)
     }
 
+    /// A traveller that something carries on in the place of a device that is
+    /// gone, and one that nothing does.
+    pub(super) fn perhaps_replaced(
+        &self,
+        gateway: std::net::IpAddr,
+        name: &str,
+        mut carried: Traveller,
+    ) -> (Traveller, Traveller) {
+        let literal = self.conditions.literal(&Arc::new(Condition {
+            key: format!("{gateway} of {name} is replaced"),
+            kind: ConditionKind::Environment,
+            text: format!("{gateway}, which was {name} before the change and is no device of the snapshot after it, carries these packets on"),
+            span: None,
+        }));
+        let mut lost = carried.clone();
+        lost.piece.assumed = lost.piece.assumed.and(&[literal.negate()]);
+        carried.piece.assumed = carried.piece.assumed.and(&[literal]);
+        (carried, lost)
+    }
+
     /// Splits a traveller by what becomes of its parts, whose ends are in
     /// these fields.
     pub(super) fn in_parts(
@@ -130,11 +150,13 @@ impl Side<'_> {
             .and_then(|d| d.interface(&hop.interface))
             .map(|i| i.connected().family(family).clone())
             .unwrap_or_default();
+        // What a routing protocol knows may be a longer prefix.
         let by_default = hop.span.is_some()
             && here.is_some_and(|d| {
-                d.routes
-                    .iter()
-                    .any(|r| r.span == hop.span && r.prefix.prefix_len() == 0)
+                !d.dynamic_routing
+                    && d.routes
+                        .iter()
+                        .any(|r| r.span == hop.span && r.prefix.prefix_len() == 0)
             });
         let leaving = Leaving {
             family,
