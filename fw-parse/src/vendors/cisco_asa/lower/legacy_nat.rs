@@ -438,7 +438,7 @@ impl<'a> Lowering<'_, 'a> {
                         name: label.clone(),
                         source: Some(to),
                         source_port: pat.then(pat_ports),
-                        silent: self.config.no_proxy_arp.contains(&side),
+                        silent: self.config.no_proxy_arp.contains(side),
                         ..Translation::default()
                     })),
                 )
