@@ -5,6 +5,7 @@ use crate::change::changes;
 use crate::describe::{
     assumption, decisions, field_values, nearest, packet, reasons, regions, typical, witness,
 };
+use crate::graph::piece::Passage;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::packet_set::{Assumed, Dim, Product};
 use crate::report::{
@@ -397,6 +398,26 @@ fn of_outcome(side: &Side<'_>, outcome: &Outcome, out: &mut Vec<AssumptionReport
         let Some(here) = side.devices.get(crossing.device) else {
             continue;
         };
+        let by = match &crossing.egress {
+            Some(Passage::Interface(name)) => Some(&**name),
+            _ => None,
+        };
+        let taken =
+            here.device.tunnels.iter().find(|t| {
+                Some(t.interface.as_str()) == by && (t.takes.is_none() || crossing.tunneled)
+            });
+        if let Some(tunnel) = taken {
+            let up = fw_model::Assumption {
+                code: "tunnel-up",
+                text: format!(
+                    "{} is up; keys, and the way of the encrypted packets, are not judged",
+                    tunnel.name
+                ),
+                span: tunnel.span,
+                device_wide: false,
+            };
+            out.push(assumption(side.snapshot, Some(&here.device.name), &up));
+        }
         for a in here.device.assumptions.iter().filter(|a| a.device_wide) {
             out.push(assumption(side.snapshot, Some(&here.device.name), a));
         }

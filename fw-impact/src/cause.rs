@@ -613,7 +613,8 @@ impl Search<'_, '_, '_> {
             Some(_) => Cow::Borrowed(&*snapshot),
             None => crate::pairing::paired(before.snapshot, &snapshot),
         };
-        let after = Side::compared(&snapshot, before.snapshot, before.conditions, before.now);
+        let after = Side::compared(&snapshot, before.snapshot, before.conditions, before.now)
+            .after_the_change();
         let comparison = Comparison::new(before, &after);
         if !self.probe.is_empty()
             && !undone_for(&comparison.judge_packets(self.flow, self.probe.to_vec()))

@@ -285,17 +285,27 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
             text,
         }
     };
+    let last_route = match outcome.returns.last() {
+        Some(back) => back.route,
+        None => outcome.crossings.last().and_then(|c| c.route),
+    };
     match &outcome.disposition {
         Disposition::Unrouted => return vec![on(last_device, "no route", None)],
         Disposition::Discarded(span) => return vec![on(last_device, "null route", *span)],
-        Disposition::Loop => {
-            let forward = outcome.crossings.last().and_then(|c| c.route);
-            let back = outcome.returns.last().map(|r| r.route);
-            return vec![on(last_device, "loop", back.unwrap_or(forward))];
-        }
+        Disposition::Loop => return vec![on(last_device, "loop", last_route)],
+        Disposition::Astray => return vec![on(last_device, "leads out", last_route)],
         Disposition::OneSided(device) => {
             let route = outcome.returns.iter().find_map(|r| r.route);
-            return vec![on(Some(*device), "asymmetric path", route)];
+            let other: Vec<String> = other_direction(outcome, *device)
+                .into_iter()
+                .map(device_name)
+                .collect();
+            let with = if other.is_empty() {
+                "asymmetric path".to_owned()
+            } else {
+                format!("asymmetric path, other direction by {}", other.join(", "))
+            };
+            return vec![on(Some(*device), &with, route)];
         }
         Disposition::NotAnswered => return vec![on(last_device, "no answer", None)],
         Disposition::Own => return vec![on(last_device, "the device's own address", None)],
@@ -337,6 +347,26 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
                 .and_then(|v| decision(side, v)),
         );
     }
+    out
+}
+
+/// The devices that saw the direction of a connection that `device` did not
+/// see, and not the one that it saw.
+#[must_use]
+pub fn other_direction(outcome: &Outcome, device: usize) -> Vec<usize> {
+    let forth = || outcome.crossings.iter().map(|c| c.device);
+    let back = || outcome.returns.iter().map(|r| r.device);
+    let mut out: Vec<usize> = if forth().any(|d| d == device) {
+        back().filter(|d| !forth().any(|f| f == *d)).collect()
+    } else {
+        // Where the reply got lost, the devices behind never saw it either.
+        let way: Vec<usize> = forth().collect();
+        let met = way.iter().rposition(|d| back().any(|b| b == *d));
+        let until = met.unwrap_or(way.len());
+        let last = way.get(..until).and_then(<[usize]>::last);
+        last.copied().into_iter().collect()
+    };
+    out.dedup();
     out
 }
 

@@ -34,7 +34,7 @@ pub fn compare(
     let after = &*paired(before, after);
     let conditions = ConditionTable::default();
     let before_side = Side::compared(before, after, &conditions, options.now);
-    let after_side = Side::compared(after, before, &conditions, options.now);
+    let after_side = Side::compared(after, before, &conditions, options.now).after_the_change();
     let comparison = Comparison::new(&before_side, &after_side);
     let causes = options.counterfactual.map(|c| Causes::new(&comparison, c));
     let strictness = Strictness {
@@ -129,7 +129,7 @@ pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffR
     let after = &*paired(before, after);
     let conditions = ConditionTable::default();
     let before_side = Side::compared(before, after, &conditions, options.now);
-    let after_side = Side::compared(after, before, &conditions, options.now);
+    let after_side = Side::compared(after, before, &conditions, options.now).after_the_change();
     let comparison = Comparison::new(&before_side, &after_side);
     let found = differences(&comparison, &[]);
     let mut changes = settings(before, after);

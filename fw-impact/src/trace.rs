@@ -1,6 +1,6 @@
 //! One flow through one snapshot, step by step.
 
-use crate::describe::{action_text, assumption, decider, place, reasons, regions};
+use crate::describe::{action_text, assumption, decider, other_direction, place, reasons, regions};
 use crate::graph::journey::{Act, Crossing};
 use crate::graph::piece::Passage;
 use crate::graph::{Disposition, Outcome, Side, Visit};
@@ -321,11 +321,12 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
             out.push(step(
                 back.device,
                 "return",
-                format!(
-                    "reply: {} -> {}{via}",
-                    end(&back.ingress),
-                    end(&back.egress)
-                ),
+                match &back.egress {
+                    None if back.ingress.is_some() && back.route.is_none() => {
+                        format!("reply: comes in by {}", end(&back.ingress))
+                    }
+                    egress => format!("reply: {} -> {}{via}", end(&back.ingress), end(egress)),
+                },
                 back.route,
             ));
         }
@@ -348,8 +349,22 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
     );
     let end = match outcome.disposition {
         Disposition::Loop => Some("goes round in circles".to_owned()),
-        Disposition::OneSided(_) => {
-            Some("sees one direction of the connection alone, and ends it".to_owned())
+        Disposition::Astray => {
+            Some("leads out of the network, where nothing leads back in".to_owned())
+        }
+        Disposition::OneSided(device) => {
+            let other: Vec<&str> = other_direction(outcome, device)
+                .into_iter()
+                .filter_map(|d| Some(side.devices.get(d)?.device.name.as_str()))
+                .collect();
+            let by = if other.is_empty() {
+                String::new()
+            } else {
+                format!(" (the other one goes by {})", other.join(", "))
+            };
+            Some(format!(
+                "sees one direction of the connection alone{by}, and ends it"
+            ))
         }
         Disposition::NotAnswered => Some("no device answers at this address".to_owned()),
         _ => None,

@@ -721,6 +721,7 @@ pub fn run_within(
         vec![product.clone()]
     };
     let mut nowhere = Vec::new();
+    let mut addressed = Vec::new();
     for part in parts {
         if journey == Journey::FromDevice {
             let Some(device) = itself else { continue };
@@ -751,7 +752,17 @@ pub fn run_within(
                 Some(near) => part = near,
                 None => continue,
             }
+            let (near, far) = side.near_addresses(family, part, device);
+            out.extend(
+                far.into_iter()
+                    .map(|p| stay(family, p, assumed, Disposition::Local)),
+            );
+            addressed.extend(near);
+        } else {
+            addressed.push(part);
         }
+    }
+    for mut part in addressed {
         if let (Some(numbers), Some(device)) = (&within.ingress, only) {
             let entries = side.entries_by(family, &part, device, numbers, assumed);
             out.extend(

@@ -8,7 +8,7 @@ use fw_impact::graph::Side;
 use fw_impact::packet_set::ConditionTable;
 use fw_impact::reference::network::check;
 use fw_impact::reference::{Checked, Random};
-use fw_model::nat::{AddressTranslation, Translation};
+use fw_model::nat::{AddressTranslation, PortTranslation, Translation};
 use fw_model::packet::ConnectionState;
 use fw_model::*;
 use std::sync::Arc;
@@ -100,15 +100,57 @@ fn translation(number: usize, inward: bool) -> Filter {
             MatchExpr::source(AddressSet::host(real)),
         ])
     };
+    let mut rules = vec![Rule::new(
+        "static",
+        condition,
+        Action::Translate(Arc::new(by)),
+    )];
+    rules.extend(if inward {
+        mapped_port(number)
+    } else {
+        masquerade(number)
+    });
     Filter {
         name: format!("nat {inward}"),
-        rules: vec![Rule::new(
-            "static",
-            condition,
-            Action::Translate(Arc::new(by)),
-        )],
+        rules,
         default: Rule::new("none", MatchExpr::Always, Action::Return),
     }
+}
+
+/// Half of the devices let their port 8021 on the shared subnet, or the one of
+/// the outer interface, lead to port 21 of a host.
+fn mapped_port(number: usize) -> Option<Rule> {
+    let own = address(&format!("10.0.255.{}", 100 + number));
+    let port = ServiceSet::destination_ports(6, 8021, 8021);
+    let by = Translation {
+        name: format!("port {number}"),
+        destination: Some(AddressTranslation::Shift {
+            from: address::bits(own),
+            to: address::bits(address(&format!("10.{number}.0.20"))),
+        }),
+        destination_port: Some(PortTranslation::Shift { from: 8021, to: 21 }),
+        ..Translation::default()
+    };
+    let condition = MatchExpr::all([
+        MatchExpr::destination(AddressSet::host(own)),
+        MatchExpr::service(port),
+    ]);
+    (number.is_multiple_of(2)).then(|| Rule::new("port", condition, Action::Translate(Arc::new(by))))
+}
+
+/// A third of the devices hide a part of their hosts behind their own address.
+fn masquerade(number: usize) -> Option<Rule> {
+    let by = Translation {
+        name: format!("masquerade {number}"),
+        source: Some(AddressTranslation::EgressInterface),
+        ..Translation::default()
+    };
+    let hosts = format!("10.{number}.0.128/25").parse().unwrap();
+    let condition = MatchExpr::all([
+        MatchExpr::Egress(Arc::new(InterfaceSet::name("transit"))),
+        MatchExpr::source(AddressSet::prefix(hosts)),
+    ]);
+    (number % 3 == 1).then(|| Rule::new("masquerade", condition, Action::Translate(Arc::new(by))))
 }
 
 fn device(random: &mut Random, number: usize) -> Device {
@@ -131,6 +173,9 @@ fn device(random: &mut Random, number: usize) -> Device {
     ];
     let mut routes = Vec::new();
     for other in (0..DEVICES).filter(|o| *o != number) {
+        if random.below(12) == 0 {
+            continue;
+        }
         // Now and then by a third device.
         let by = if random.below(4) == 0 {
             random.below(DEVICES)
@@ -145,7 +190,7 @@ fn device(random: &mut Random, number: usize) -> Device {
     if number == 0 {
         interfaces.push(interface("out", "198.51.100.1/24".into()));
         routes.push(route("0.0.0.0/0", "198.51.100.254".into()));
-    } else {
+    } else if random.below(5) > 0 {
         routes.push(route("0.0.0.0/0", "10.0.255.100".into()));
     }
     if random.below(6) == 0 {

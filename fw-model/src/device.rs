@@ -89,6 +89,8 @@ pub struct Tunnel {
     /// The addresses of the gateways at the other end; empty where they are
     /// not known beforehand.
     pub peers: Vec<IpAddr>,
+    /// Peers whose addresses are not known beforehand set it up.
+    pub awaits: bool,
     /// The interface whose address the encrypted packets carry, if the
     /// configuration says so.
     pub through: Option<String>,

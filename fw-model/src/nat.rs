@@ -24,6 +24,9 @@ pub struct Translation {
     /// The interface by which the packet leaves, if the rule decides that
     /// instead of the routes.
     pub egress: Option<String>,
+    /// The device does not answer for the addresses that it translates to (no
+    /// proxy ARP): packets for them come only by routes that lead to it.
+    pub silent: bool,
 }
 
 /// How an address changes.
@@ -71,9 +74,24 @@ impl AddressTranslation {
 /// `device` translates there: mapped addresses of its destination translation
 /// and pools of its source translation. It answers for them (proxy ARP), so
 /// that neighbours deliver packets for them to the device. Identity
-/// translations claim nothing.
+/// translations claim nothing, and silent ones neither.
 #[must_use]
 pub fn claimed_addresses(device: &Device, interface: &str) -> AddressSet {
+    mapped_addresses(device, interface, &|t| !t.silent)
+}
+
+/// The addresses of the subnets of `interface` that are no host's, because
+/// `device` translates them there, whether it answers for them or not.
+#[must_use]
+pub fn translated_addresses(device: &Device, interface: &str) -> AddressSet {
+    mapped_addresses(device, interface, &|_| true)
+}
+
+fn mapped_addresses(
+    device: &Device,
+    interface: &str,
+    wanted: &dyn Fn(&Translation) -> bool,
+) -> AddressSet {
     let Some(here) = device.interface(interface) else {
         return AddressSet::empty();
     };
@@ -85,6 +103,7 @@ pub fn claimed_addresses(device: &Device, interface: &str) -> AddressSet {
     for (translation, condition) in translations(device, &device.pipeline.prerouting) {
         if let Some(change) = &translation.destination
             && !change.is_identity()
+            && wanted(translation)
             && let Some(set) = addresses(condition, interface, End::Destination)
         {
             claimed.push(set);
@@ -95,6 +114,9 @@ pub fn claimed_addresses(device: &Device, interface: &str) -> AddressSet {
         .chain(translations(device, &device.pipeline.forward))
         .chain(translations(device, &device.pipeline.prerouting))
     {
+        if !wanted(translation) {
+            continue;
+        }
         match &translation.source {
             Some(AddressTranslation::Pool(set)) if !elsewhere(condition, interface) => {
                 claimed.push((**set).clone());

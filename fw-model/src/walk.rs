@@ -244,15 +244,23 @@ impl Walk<'_> {
                         return End::Lost;
                     }
                     passed.push(k);
-                    reply.destination = record.evaluation.original.source;
+                    // What it translated is undone at both ends.
+                    let asked = record.evaluation.original;
+                    reply.source = asked.destination;
+                    reply.destination = asked.source;
                     if crate::service::has_ports(reply.protocol) {
-                        reply.destination_port = record.evaluation.original.source_port;
+                        reply.source_port = asked.destination_port;
+                        reply.destination_port = asked.source_port;
+                    }
+                    let by = came.as_deref().unwrap_or(&record.ingress);
+                    if k > 0 && self.is_turned_away(record, device, by, &egress) {
+                        return End::Outside;
                     }
                     self.step(k, crossed, number, device, came.as_deref(), &egress, routed)
                 }
                 None => match self.stray(device, number, reply, crossed, came.as_deref()) {
-                    Some(step) => step,
-                    None => return End::Lost,
+                    Ok(step) => step,
+                    Err(end) => return end,
                 },
             };
             match step {
@@ -263,7 +271,8 @@ impl Walk<'_> {
     }
 
     /// By which interface a reply leaves a device that knows it, and whether
-    /// routes say so. `None`: a route drops it.
+    /// routes say so. `None`: a route drops it,
+    /// or no route knows the client.
     fn way_back(
         &self,
         k: usize,
@@ -276,6 +285,7 @@ impl Walk<'_> {
         let client = record.evaluation.original.source;
         match lookup(device, vrf, client) {
             RouteDecision::Discarded(_) => None,
+            RouteDecision::Down | RouteDecision::Unrouted if k > 0 => None,
             RouteDecision::Down | RouteDecision::Unrouted => Some((record.ingress.clone(), false)),
             RouteDecision::Leaves(hops) => {
                 if hops.iter().any(|(name, _)| *name == record.ingress) {
@@ -296,6 +306,18 @@ impl Walk<'_> {
                 Some(((*name).to_owned(), true))
             }
         }
+    }
+
+    /// True if a reply leaves the snapshot by another interface than the one
+    /// by which the packet that it answers came in, for a subnet of it.
+    fn is_turned_away(&self, record: &Crossed, device: &Device, by: &str, egress: &str) -> bool {
+        let client = record.evaluation.original.source;
+        egress != record.ingress
+            && matches!(
+                self.next(record.device, device, by, egress, client),
+                Next::Outside
+            )
+            && self.within(client)
     }
 
     /// The next device of a reply that a device knew; `None`: it is back.
@@ -353,9 +375,8 @@ impl Walk<'_> {
         }
     }
 
-    /// A reply on a device that does not know it. The outer `None`: lost; the
-    /// inner one: back.
-    #[allow(clippy::option_option)]
+    /// A reply on a device that does not know it, and where it goes next;
+    /// `None`: it is back.
     fn stray(
         &self,
         device: &Device,
@@ -363,21 +384,21 @@ impl Walk<'_> {
         reply: Packet,
         crossed: &[Crossed],
         came: Option<&str>,
-    ) -> Option<Option<(usize, Option<String>)>> {
-        let sent = crossed.last()?.evaluation.translated;
+    ) -> Result<Option<(usize, Option<String>)>, End> {
+        let sent = crossed.last().ok_or(End::Lost)?.evaluation.translated;
         let automatic = device
             .automatic_replies
             .contains(sent.service(), sent.source_port);
         if automatic && reply.protocol == TCP {
-            return None;
+            return Err(End::Lost);
         }
         let vrf = came
             .and_then(|name| device.interface(name))
             .map_or("", |i| i.vrf.as_str());
         let RouteDecision::Leaves(hops) = lookup(device, vrf, reply.destination) else {
-            return None;
+            return Err(End::Lost);
         };
-        let (egress, _) = hops.first()?;
+        let (egress, _) = hops.first().ok_or(End::Lost)?;
         let state = if device.tracks_connections {
             ConnectionState::of_unexpected_reply(reply.protocol)
         } else {
@@ -392,15 +413,14 @@ impl Walk<'_> {
             ..self.context.clone()
         };
         if evaluate_stray(device, reply, Some(egress), &context) != Disposition::Permitted {
-            return None;
+            return Err(End::Lost);
         }
         let ingress = came.unwrap_or_default();
-        Some(
-            match self.next(number, device, ingress, egress, reply.destination) {
-                Next::Device(next, by) => Some((next, Some(by))),
-                Next::Host | Next::Outside => None,
-            },
-        )
+        match self.next(number, device, ingress, egress, reply.destination) {
+            Next::Device(next, by) => Ok(Some((next, Some(by)))),
+            Next::Outside if self.within(reply.destination) => Err(End::Outside),
+            Next::Host | Next::Outside => Ok(None),
+        }
     }
 
     /// The reply is back: does the connection work?

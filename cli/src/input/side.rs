@@ -332,6 +332,7 @@ impl Loaded {
             .collect();
         self.snapshot.devices.sort_by(|a, b| a.name.cmp(&b.name));
         self.unknown_places();
+        self.nowhere();
         self.snapshot.link_devices(&[]);
         self.snapshot.resolve(&self.names);
     }
@@ -368,6 +369,38 @@ impl Loaded {
                 message: format!("the topology names `{place}`, which no device has"),
                 effect: "none".into(),
             }));
+    }
+
+    /// Remarks on devices of a network that nothing joins to the others.
+    fn nowhere(&mut self) {
+        let snapshot = &self.snapshot;
+        if snapshot.devices.len() < 2 {
+            return;
+        }
+        let named = |name: &String| {
+            let links = snapshot.links.iter().flat_map(|(a, b)| [&a.0, &b.0]);
+            let networks = snapshot.networks.iter().map(|(_, device, _)| device);
+            links.chain(networks).any(|n| n == name)
+        };
+        let lost = snapshot.devices.iter().filter(|d| {
+            let addressed = |i: &fw_model::Interface| !i.addresses.is_empty();
+            !d.interfaces.iter().any(addressed) && d.links.is_empty() && !named(&d.name)
+        });
+        let remarks: Vec<DiagnosticReport> = lost
+            .map(|device| DiagnosticReport {
+                code: "device-not-placed".into(),
+                severity: "warning".into(),
+                side: Some(self.side),
+                file: None,
+                line: None,
+                message: format!(
+                    "`{}` has no addresses and no place in a topology.yaml: no flow of the network crosses it",
+                    device.name
+                ),
+                effect: "assumed".into(),
+            })
+            .collect();
+        self.remarks.extend(remarks);
     }
 
     /// This side with other texts for some of its files; the devices of these

@@ -181,28 +181,19 @@ impl Side<'_> {
         let mut left: IntervalSet = (**product.get(Dim::Source)).clone();
         let mut out = Vec::new();
         let with = |set: IntervalSet| product.with(Dim::Source, Arc::new(set));
-        // Hosts that topology.yaml places.
-        for (set, place) in self.declared_networks() {
-            if only.is_some_and(|o| o != place.0) {
-                continue;
-            }
-            let within = left.intersect(set.family(family));
+        // Hosts that topology.yaml places, and those on connected subnets.
+        for (set, places, declared) in self.located(family, &left, only) {
+            let within = left.intersect(&set);
             if within.is_empty() {
                 continue;
             }
             left = left.subtract(&within);
-            out.push(Part {
-                product: with(within),
-                places: vec![place],
-            });
-        }
-        for (subnet, places) in self.subnet_places(family, &left, only) {
-            let within = left.intersect(&subnet);
-            if within.is_empty() {
-                continue;
+            let product = with(within);
+            if declared {
+                out.push(Part { product, places });
+            } else {
+                out.extend(self.routers_of_subnet(family, &product, places));
             }
-            left = left.subtract(&within);
-            out.extend(self.routers_of_subnet(family, &with(within), places));
         }
         if left.is_empty() {
             return out;

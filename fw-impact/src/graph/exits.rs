@@ -203,6 +203,19 @@ impl Exits {
     }
 }
 
+impl Exits {
+    /// All places where the routes of some devices leave the snapshot,
+    /// whatever they lead to.
+    pub(super) fn all_from(&self, side: &Side<'_>, family: Family, from: &[Place]) -> Vec<Place> {
+        let everywhere = IntervalSet::range(0, family.max());
+        let located = self.split_from(side, family, from, &everywhere);
+        let mut out: Vec<Place> = located.into_iter().flat_map(|(_, places)| places).collect();
+        out.sort();
+        out.dedup();
+        out
+    }
+}
+
 fn connected(side: &Side<'_>, device: usize, hop: &Hop, value: u128) -> bool {
     side.devices
         .get(device)

@@ -6,7 +6,7 @@ use super::topology::{Located, Place};
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Product, Set};
 use fw_model::{AddressSet, Family, IntervalSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 impl Side<'_> {
     /// By which interfaces a device, whose routes do not tell, sends packets to
@@ -37,18 +37,16 @@ impl Side<'_> {
                 out.push((within, interface));
             }
         };
-        for (set, place) in self.declared_networks() {
-            if !declared || place.0 == number {
-                take(set.family(family), &place, &mut left);
+        for (set, places, told) in self.located(family, &left.clone(), None) {
+            if let Some(place) = places.first()
+                && (!declared || told && place.0 == number)
+                && (told || self.devices.len() > 1)
+            {
+                take(&set, place, &mut left);
             }
         }
         if declared || self.devices.len() == 1 {
             return out;
-        }
-        for (subnet, places) in self.subnet_places(family, &left.clone(), None) {
-            if let Some(place) = places.first() {
-                take(&subnet, place, &mut left);
-            }
         }
         for (set, places) in self.exits(family).split(self, family, &left.clone()) {
             if let [place] = places.as_slice() {
@@ -56,6 +54,51 @@ impl Side<'_> {
             }
         }
         out
+    }
+
+    /// Addresses with the places where their hosts are: those that
+    /// topology.yaml declares and those on connected subnets, the smaller sets
+    /// first. True for the former, which go first among equals. A declaration
+    /// of everything is one of everything else: it gives way to routes.
+    pub(super) fn located(
+        &self,
+        family: Family,
+        addresses: &IntervalSet,
+        only: Option<usize>,
+    ) -> Vec<(IntervalSet, Vec<Place>, bool)> {
+        let subnets = self.subnet_places(family, addresses, only);
+        let mut out: Vec<(IntervalSet, Vec<Place>, bool)> = self
+            .declared_networks()
+            .filter(|(_, place)| only.is_none_or(|o| o == place.0))
+            .map(|(set, place)| {
+                let set = set.family(family);
+                let everything = set.covers(&IntervalSet::range(0, family.max()));
+                let set = if everything {
+                    set.subtract(&self.routed(family))
+                } else {
+                    set.clone()
+                };
+                (set, vec![place], true)
+            })
+            .filter(|(set, ..)| set.meets(addresses))
+            .collect();
+        if out.is_empty() {
+            return subnets.into_iter().map(|(s, p)| (s, p, false)).collect();
+        }
+        out.extend(subnets.into_iter().map(|(s, p)| (s, p, false)));
+        out.sort_by_key(|(set, ..)| set.count());
+        out
+    }
+
+    /// The addresses that some route knows which is no default route.
+    fn routed(&self, family: Family) -> IntervalSet {
+        self.devices
+            .iter()
+            .flat_map(|d| &d.device.routes)
+            .filter(|r| r.prefix.prefix_len() > 0)
+            .fold(IntervalSet::new(), |all, r| {
+                all.union(AddressSet::prefix(r.prefix).family(family))
+            })
     }
 
     /// The hosts that topology.yaml places, with their places.
@@ -144,6 +187,52 @@ impl Side<'_> {
             part(to.intersect(here.own(family))),
             part(to.subtract(here.own(family))),
         )
+    }
+
+    /// Packets to a device that its neighbours on a subnet send to its address
+    /// there, or that come from elsewhere; and those that its neighbours would
+    /// send to another address of it, which is none of theirs.
+    #[must_use]
+    pub fn near_addresses(
+        &self,
+        family: Family,
+        product: Product,
+        device: usize,
+    ) -> (Vec<Product>, Vec<Product>) {
+        let Some(here) = self.devices.get(device) else {
+            return (vec![product], Vec::new());
+        };
+        let (mut near, mut far) = (Vec::new(), Vec::new());
+        let mut left = vec![product];
+        for interface in here.device.interfaces.iter().filter(|i| i.enabled) {
+            let subnet: Set = Arc::new(interface.connected().family(family).clone());
+            let own = self.addresses_at(&(device, interface.name.as_str().into()), family);
+            let mut rest = Vec::new();
+            for part in left {
+                let sources = part.get(Dim::Source);
+                let (inside, outside) = (sources.intersect(&subnet), sources.subtract(&subnet));
+                let to = part.get(Dim::Destination);
+                if inside.is_empty() || !to.meets(&own) {
+                    rest.push(part);
+                    continue;
+                }
+                let neighbours = part.with(Dim::Source, Arc::new(inside));
+                for (set, list) in [
+                    (to.intersect(&own), &mut near),
+                    (to.subtract(&own), &mut far),
+                ] {
+                    if !set.is_empty() {
+                        list.push(neighbours.with(Dim::Destination, Arc::new(set)));
+                    }
+                }
+                if !outside.is_empty() {
+                    rest.push(part.with(Dim::Source, Arc::new(outside)));
+                }
+            }
+            left = rest;
+        }
+        near.extend(left);
+        (near, far)
     }
 
     /// The hosts that an interface which is down cuts off: its subnet, as far
@@ -306,6 +395,25 @@ pub(super) fn add_places(parts: &mut Vec<Located>, set: IntervalSet, places: &[P
     parts.extend(new);
     if !rest.is_empty() {
         parts.push((rest, places.to_vec()));
+    }
+}
+
+/// Addresses that the internet does not route (RFC 1918, RFC 6598, RFC 4193).
+pub(super) fn private_addresses(family: Family) -> &'static IntervalSet {
+    static V4: LazyLock<IntervalSet> = LazyLock::new(|| {
+        let private = [
+            (0x0a00_0000, 0x0aff_ffff),
+            (0x6440_0000, 0x647f_ffff),
+            (0xac10_0000, 0xac1f_ffff),
+            (0xc0a8_0000, 0xc0a8_ffff),
+        ];
+        IntervalSet::from_ranges(private.to_vec())
+    });
+    static V6: LazyLock<IntervalSet> =
+        LazyLock::new(|| IntervalSet::range(0xfc << 120, (0xfe << 120) - 1));
+    match family {
+        Family::V4 => &V4,
+        Family::V6 => &V6,
     }
 }
 

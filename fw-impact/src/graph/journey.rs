@@ -18,6 +18,9 @@ pub enum Disposition {
     Discarded(Option<Span>),
     /// It goes round in circles.
     Loop,
+    /// It leaves the network, though its destination is a subnet of it to
+    /// which nothing outside leads.
+    Astray,
     /// It passes, but a device that keeps track of connections sees one
     /// direction of them alone and so ends them. The device, by position.
     OneSided(usize),

@@ -8,6 +8,7 @@ pub mod hosts;
 pub mod journey;
 pub mod network;
 pub mod origin;
+pub mod outside;
 pub mod piece;
 pub mod reply;
 pub mod return_path;

@@ -244,7 +244,7 @@ impl Side<'_> {
         for plain in self.by_tunnels(number, hop, traveller, &mut out, ended) {
             for (next, traveller) in self.over_segment(number, hop, plain, ended) {
                 match next {
-                    None => out.extend(self.through_the_world(number, hop, traveller)),
+                    None => out.extend(self.through_the_world(number, hop, traveller, ended)),
                     next => out.push((next, traveller)),
                 }
             }
@@ -273,6 +273,11 @@ impl Side<'_> {
             let place = (number, Arc::clone(&hop.interface));
             if tunnel.takes.is_none() && self.network().is_linked(&place) {
                 // It is a link like any other.
+                continue;
+            }
+            if tunnel.takes.is_none() && self.devices.len() == 1 {
+                // What is behind an interface of a single device is carried on,
+                // whatever interface it is.
                 continue;
             }
             let mut rest = Vec::new();
@@ -318,8 +323,14 @@ impl Side<'_> {
     ) -> Vec<Onward> {
         let network = self.network();
         let place: Place = (number, Arc::clone(&hop.interface));
-        if hop.gateway.is_some() {
-            return self.to_one_of(&network.next(self, number, hop), traveller);
+        if let Some(gateway) = hop.gateway {
+            let next = network.next(self, number, hop);
+            let Some(name) = self.gone(gateway).filter(|_| next.is_empty()) else {
+                return self.to_one_of(&next, traveller);
+            };
+            let (carried, lost) = self.perhaps_replaced(gateway, name, traveller);
+            ended.push(lost.end(Disposition::NotAnswered));
+            return vec![(None, carried)];
         }
         let neighbours = network.neighbours(self, &place);
         if neighbours.is_empty() {
@@ -438,77 +449,9 @@ impl Side<'_> {
             .unwrap_or_default()
     }
 
-    /// Packets that leave the snapshot for a subnet of it come back in where
-    /// replies to them leave: routers that the snapshot does not hold carry
-    /// them.
-    fn through_the_world(&self, number: usize, hop: &Hop, traveller: Traveller) -> Vec<Onward> {
-        let family = traveller.piece.family;
-        let [source, destination, ..] = traveller.piece.current;
-        let values = traveller.piece.values(Dim::Destination, destination);
-        let near = self
-            .devices
-            .get(number)
-            .and_then(|d| d.device.interface(&hop.interface))
-            .map(|i| i.connected().family(family).clone())
-            .unwrap_or_default();
-        let mut left = values.subtract(&near);
-        if left.is_empty() {
-            return vec![(None, traveller)];
-        }
-        let place: Place = (number, Arc::clone(&hop.interface));
-        let mut out = Vec::new();
-        let narrowed = |to: &IntervalSet, from: &IntervalSet| {
-            let piece = traveller.piece.clone().restrict(
-                Dim::Destination,
-                destination,
-                &Arc::new(to.clone()),
-                self.conditions,
-            )?;
-            let from = Arc::new(from.clone());
-            let piece = piece.restrict(Dim::Source, source, &from, self.conditions)?;
-            Some(traveller.with(piece))
-        };
-        let sources = traveller.piece.values(Dim::Source, source);
-        for (subnet, routers) in self.subnet_places(family, &left.clone(), None) {
-            let within = left.intersect(&subnet);
-            let crossed = routers
-                .iter()
-                .any(|r| traveller.crossings.iter().any(|c| c.device == r.0));
-            if within.is_empty() || crossed {
-                continue;
-            }
-            left = left.subtract(&within);
-            let mut rest = (*sources).clone();
-            for (set, by) in self
-                .exits(family)
-                .split_from(self, family, &routers, &sources)
-            {
-                let outside: Vec<Place> = by.into_iter().filter(|p| *p != place).collect();
-                let fresh = outside
-                    .iter()
-                    .all(|p| !traveller.crossings.iter().any(|c| c.device == p.0));
-                if outside.is_empty() || !fresh {
-                    continue;
-                }
-                rest = rest.subtract(&set);
-                if let Some(one) = narrowed(&within, &set) {
-                    out.extend(self.to_one_of(&outside, one));
-                }
-            }
-            if !rest.is_empty() {
-                out.extend(narrowed(&within, &rest).map(|t| (None, t)));
-            }
-        }
-        let stays = left.union(&values.intersect(&near));
-        if !stays.is_empty() {
-            out.extend(narrowed(&stays, &sources).map(|t| (None, t)));
-        }
-        out
-    }
-
     /// One way to each place, each under the assumption that it is the one
     /// where there are several; to hosts where there is none.
-    fn to_one_of(&self, places: &[Place], traveller: Traveller) -> Vec<Onward> {
+    pub(super) fn to_one_of(&self, places: &[Place], traveller: Traveller) -> Vec<Onward> {
         if places.is_empty() {
             return vec![(None, traveller)];
         }

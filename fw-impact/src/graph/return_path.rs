@@ -8,7 +8,8 @@
 
 use super::device::Query;
 use super::journey::{Crossing, Disposition, Outcome, Return, Traveller};
-use super::piece::{Passage, field};
+use super::outside::Outside;
+use super::piece::{Field, Passage, field};
 use super::route_table::{Exit, Hop};
 use super::side::Side;
 use super::topology::Place;
@@ -118,15 +119,19 @@ impl Side<'_> {
             let egress = match &hop {
                 Hopping::By(hop) => Some(Passage::Interface(Arc::clone(&hop.interface))),
                 Hopping::AsItCame => crossing.ingress.clone(),
-                Hopping::Into(span) => {
+                Hopping::Into(_) | Hopping::Nowhere => {
+                    let (route, end) = match &hop {
+                        Hopping::Into(span) => (*span, Disposition::Discarded(*span)),
+                        _ => (None, Disposition::Unrouted),
+                    };
                     traveller.returns.push(Return {
                         device: reply.device,
                         ingress: reply.ingress.clone(),
                         egress: None,
-                        route: *span,
+                        route,
                         gateway: None,
                     });
-                    ended.push(traveller.end(Disposition::Discarded(*span)));
+                    ended.push(traveller.end(end));
                     continue;
                 }
             };
@@ -159,27 +164,92 @@ impl Side<'_> {
                     Hopping::By(hop) if !tunneled => self.next_back(&next, hop),
                     _ => None,
                 };
-                match (places, number.checked_sub(1)) {
-                    (Some(places), _) if !places.is_empty() => {
-                        self.spread(next, &places, todo);
+                let next = match (&places, hop.hop()) {
+                    // By another interface than the one by which the packets
+                    // that they answer came in.
+                    (Some(places), Some(hop))
+                        if places.is_empty()
+                            && number > 0
+                            && egress.as_ref() != crossing.ingress.as_ref() =>
+                    {
+                        let ends = [Dim::Destination, Dim::Source];
+                        let ends = ends.map(|dim| field(&crossing.original, dim));
+                        self.elsewhere(next, hop, ends, todo, ended)
                     }
-                    // The hop that the routes tell is the segment of the
-                    // client, or leads out of the snapshot.
-                    (_, None) => self.come_back(next, query, ended),
-                    (Some(_), Some(_)) if hop.hop().is_some_and(|h| h.gateway.is_none()) => {
-                        self.come_back(next, query, ended);
-                    }
-                    // Routers outside carry it back as they carried the
-                    // packet that it answers.
-                    (_, Some(before)) => {
-                        let last = next.traveller.crossings.get(before);
-                        if let Some((device, ingress)) = last.map(|c| (c.device, c.egress.clone()))
-                        {
-                            next.device = device;
-                            next.ingress = ingress;
-                            todo.push(next);
-                        }
-                    }
+                    _ => vec![next],
+                };
+                for next in next {
+                    self.onwards_back(next, number, &hop, places.clone(), query, todo, ended);
+                }
+            }
+        }
+    }
+
+    /// Replies that leave the network by `hop`, their ends in these fields:
+    /// those that routers outside may carry back. One that goes out of the
+    /// network to a client that is on a subnet of it is lost.
+    pub(super) fn elsewhere(
+        &self,
+        reply: Reply,
+        hop: &Hop,
+        ends: [Field; 2],
+        todo: &mut Vec<Reply>,
+        ended: &mut Vec<Outcome>,
+    ) -> Vec<Reply> {
+        let met = reply.traveller.met_back();
+        let parts = self.outside(reply.device, hop, &reply.traveller, ends, &met);
+        let with = |traveller: Traveller| Reply {
+            traveller,
+            device: reply.device,
+            ingress: reply.ingress.clone(),
+            passed: reply.passed.clone(),
+        };
+        let mut out = Vec::new();
+        for (one, outside) in self.in_parts(reply.traveller.clone(), ends, parts) {
+            match outside {
+                Outside::Theirs => out.push(with(one)),
+                Outside::In(places) => self.spread(with(one), &places, todo),
+                Outside::Lost => ended.push(one.end(Disposition::Astray)),
+                Outside::Open => {
+                    let (carried, lost) = self.perhaps_carried(reply.device, hop, one);
+                    ended.push(lost.end(Disposition::Astray));
+                    out.push(with(carried));
+                }
+            }
+        }
+        out
+    }
+
+    /// A reply that passed a device that knows it, to the next one.
+    #[allow(clippy::too_many_arguments)]
+    fn onwards_back(
+        &self,
+        mut next: Reply,
+        number: usize,
+        hop: &Hopping,
+        places: Option<Vec<Place>>,
+        query: &Query<'_>,
+        todo: &mut Vec<Reply>,
+        ended: &mut Vec<Outcome>,
+    ) {
+        match (places, number.checked_sub(1)) {
+            (Some(places), _) if !places.is_empty() => {
+                self.spread(next, &places, todo);
+            }
+            // The hop that the routes tell is the segment of the
+            // client, or leads out of the snapshot.
+            (_, None) => self.come_back(next, query, ended),
+            (Some(_), Some(_)) if hop.hop().is_some_and(|h| h.gateway.is_none()) => {
+                self.come_back(next, query, ended);
+            }
+            // Routers outside carry it back as they carried the
+            // packet that it answers.
+            (_, Some(before)) => {
+                let last = next.traveller.crossings.get(before);
+                if let Some((device, ingress)) = last.map(|c| (c.device, c.egress.clone())) {
+                    next.device = device;
+                    next.ingress = ingress;
+                    todo.push(next);
                 }
             }
         }
@@ -225,6 +295,8 @@ impl Side<'_> {
             };
             match exit {
                 Exit::Discarded(span) => out.push((part, Hopping::Into(*span))),
+                // Where hosts behind the first device are is known otherwise.
+                Exit::Unrouted if number > 0 => out.push((part, Hopping::Nowhere)),
                 Exit::Unrouted | Exit::Unknown => out.push((part, Hopping::AsItCame)),
                 Exit::Leaves(hops) => {
                     if let Some(hop) = hops.iter().find(|h| h.interface == *came) {
@@ -364,6 +436,8 @@ pub(super) enum Hopping {
     AsItCame,
     /// Not at all: a route drops it.
     Into(Option<fw_model::Span>),
+    /// Not at all: no route knows the client.
+    Nowhere,
 }
 
 impl Hopping {

@@ -331,12 +331,21 @@ impl At<'_, '_> {
         } else {
             format!("peer {}", peers.join(", "))
         };
+        let owners = tunnel
+            .peers
+            .iter()
+            .flat_map(|p| self.side.network().owners(*p));
+        let owner = owners.filter_map(|(d, _)| self.side.devices.get(*d)).next();
+        let unknown = match owner {
+            Some(far) => format!("which is {} and has no tunnel back", far.device.name),
+            None => "which the snapshot does not hold".to_owned(),
+        };
         let device = &self.here.device.name;
         Arc::new(Condition {
-            key: format!("carried by {} of {device}", tunnel.name),
+            key: format!("carried by {} of {device} to {peer}", tunnel.name),
             kind: ConditionKind::Environment,
             text: format!(
-                "{} of {device} to {peer}, which the snapshot does not hold, carries these packets on",
+                "{} of {device} to {peer}, {unknown}, carries these packets on",
                 tunnel.name
             ),
             span: tunnel.span,

@@ -10,12 +10,13 @@ use crate::packet_set::original::{Classes, classes};
 use crate::packet_set::term::SetPool;
 use crate::packet_set::{ConditionTable, Set};
 use fw_model::match_expr::CivilMinute;
-use fw_model::nat::claimed_addresses;
+use fw_model::nat::translated_addresses;
 use fw_model::{
     AddressSet, Device, Family, FilterId, InterfaceSet, IntervalSet, MatchExpr, NextHop, Snapshot,
     Span,
 };
 use rustc_hash::FxHashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// One side of a comparison.
@@ -30,6 +31,8 @@ pub struct Side<'a> {
     pub devices: Vec<DeviceSide<'a>>,
     spans: OnceLock<FxHashMap<String, Span>>,
     peer: Option<&'a Snapshot>,
+    later: bool,
+    gone: OnceLock<FxHashMap<IpAddr, String>>,
     ghosts: [OnceLock<IntervalSet>; 2],
     network: OnceLock<Network>,
     exits: [OnceLock<Exits>; 2],
@@ -81,6 +84,30 @@ impl<'a> Side<'a> {
         side
     }
 
+    /// This side is the one after the change: a device that it does not have
+    /// any more is gone.
+    #[must_use]
+    pub const fn after_the_change(mut self) -> Self {
+        self.later = true;
+        self
+    }
+
+    /// The device that had an address before the change and is gone, if no
+    /// other one has it now.
+    #[must_use]
+    pub fn gone(&self, address: IpAddr) -> Option<&str> {
+        let peer = self.peer.filter(|_| self.later)?;
+        let gone = self.gone.get_or_init(|| {
+            peer.devices
+                .iter()
+                .filter(|d| self.snapshot.device(&d.name).is_none())
+                .flat_map(|d| d.interfaces.iter().map(move |i| (d, i)))
+                .flat_map(|(d, i)| i.addresses.iter().map(|a| (a.addr(), d.name.clone())))
+                .collect()
+        });
+        gone.get(&address).map(String::as_str)
+    }
+
     /// Prepares a snapshot.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, conditions: &'a ConditionTable, now: CivilMinute) -> Self {
@@ -91,6 +118,8 @@ impl<'a> Side<'a> {
             devices: snapshot.devices.iter().map(DeviceSide::new).collect(),
             spans: OnceLock::new(),
             peer: None,
+            later: false,
+            gone: OnceLock::new(),
             ghosts: Default::default(),
             network: OnceLock::new(),
             exits: Default::default(),
@@ -104,7 +133,7 @@ impl<'a> Side<'a> {
         self.network.get_or_init(|| Network::new(self))
     }
 
-    /// Addresses of subnets that a device translates on the other side of the
+    /// Addresses of subnets that a device translates on either side of the
     /// comparison, so that they are no hosts.
     #[must_use]
     pub fn ghosts(&self, family: Family) -> &IntervalSet {
@@ -114,12 +143,13 @@ impl<'a> Side<'a> {
             Family::V6 => v6,
         }
         .get_or_init(|| {
-            let devices = self.peer.map_or(&[][..], |s| s.devices.as_slice());
-            let claims: Vec<AddressSet> = devices
-                .iter()
+            let claims: Vec<AddressSet> = [Some(self.snapshot), self.peer]
+                .into_iter()
+                .flatten()
+                .flat_map(|s| &s.devices)
                 .flat_map(|d| d.interfaces.iter().map(move |i| (d, i)))
                 .filter(|(_, i)| i.enabled)
-                .map(|(d, i)| claimed_addresses(d, &i.name))
+                .map(|(d, i)| translated_addresses(d, &i.name))
                 .collect();
             AddressSet::union_all(&claims).family(family).clone()
         })

@@ -27,14 +27,18 @@ impl Side<'_> {
             return;
         };
         let device = at.here.device;
-        let Some(sent) = reply
-            .last()
-            .or_else(|| reply.traveller.crossings.last())
-            .cloned()
-        else {
-            return;
+        // It looks as the last device that knew it left it: what that one
+        // translated is undone at both ends.
+        let sent = match reply.last().cloned() {
+            Some(passed) => Crossing {
+                translated: passed.original,
+                ..passed
+            },
+            None => match reply.traveller.crossings.last().cloned() {
+                Some(last) => last,
+                None => return,
+            },
         };
-        let undone = !reply.passed.is_empty();
         let (automatic, judged) =
             at.split_automatic(reply.traveller, &sent, &device.automatic_replies);
         let service = field(&sent.translated, Dim::Service);
@@ -61,8 +65,7 @@ impl Side<'_> {
                 ended.push(traveller.end(Disposition::OneSided(reply.device)));
                 continue;
             }
-            for (part, outer, inner) in at.turn(traveller, protocol, &sent) {
-                let fields = if undone { inner } else { outer };
+            for (part, fields, _) in at.turn(traveller, protocol, &sent) {
                 let stranger = Stranger {
                     number: reply.device,
                     ingress: reply.ingress.clone(),
@@ -79,10 +82,19 @@ impl Side<'_> {
                         ingress: None,
                         passed: reply.passed.clone(),
                     };
-                    if places.is_empty() {
-                        self.come_back(next, query, ended);
-                    } else {
+                    if !places.is_empty() {
                         self.spread(next, &places, todo);
+                        continue;
+                    }
+                    let back = match &hop {
+                        Some(hop) if hop.gateway.is_some() => {
+                            let ends = [Dim::Source, Dim::Destination].map(|d| field(&fields, d));
+                            self.elsewhere(next, hop, ends, todo, ended)
+                        }
+                        _ => vec![next],
+                    };
+                    for next in back {
+                        self.come_back(next, query, ended);
                     }
                 }
             }

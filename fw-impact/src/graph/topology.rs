@@ -7,7 +7,7 @@
 use super::route_table::Hop;
 use super::side::Side;
 use fw_model::nat::claimed_addresses;
-use fw_model::{AddressSet, Family, IntervalSet, Tunnel};
+use fw_model::{AddressSet, Device, Family, IntervalSet, Tunnel};
 use ipnet::IpNet;
 use petgraph::graph::{NodeIndex, UnGraph};
 use petgraph::visit::EdgeRef as _;
@@ -184,12 +184,17 @@ impl Network {
     ) {
         for (number, here) in side.devices.iter().enumerate() {
             for tunnel in here.device.tunnels.iter().filter(|t| t.takes.is_none()) {
-                let FarEnd::Device((far, interface), _) = self.far_end(side, number, tunnel) else {
+                let FarEnd::Device((far, interface), back) = self.far_end(side, number, tunnel)
+                else {
                     continue;
                 };
                 if far > number {
-                    let near = (number, tunnel.interface.as_str().into());
-                    self.join(side, routers, Node::Tunnel, [near, (far, interface)]);
+                    let near: Place = (number, tunnel.interface.as_str().into());
+                    let back =
+                        matches!(self.far_end(side, far, &back), FarEnd::Device(p, _) if p == near);
+                    if back {
+                        self.join(side, routers, Node::Tunnel, [near, (far, interface)]);
+                    }
                 }
             }
         }
@@ -202,16 +207,26 @@ impl Network {
         let Some(here) = side.devices.get(number) else {
             return FarEnd::Unknown;
         };
-        let own = here.device.own_addresses();
+        let sent_by = |t: &Tunnel, address: IpAddr, device: &Device| match &t.through {
+            Some(name) if device.interface(name).is_some() => device
+                .interface(name)
+                .is_some_and(|i| i.addresses.iter().any(|a| a.addr() == address)),
+            _ => device.own_addresses().contains(address),
+        };
         for peer in &tunnel.peers {
             for (far, _) in self.owners(*peer).iter().filter(|(d, _)| *d != number) {
                 let Some(there) = side.devices.get(*far) else {
                     continue;
                 };
-                let back = there.device.tunnels.iter().find(|t| {
-                    t.takes.is_some() == tunnel.takes.is_some()
-                        && t.peers.iter().any(|p| own.contains(*p))
-                });
+                // Its packets come from the address that this end expects.
+                let answers = |t: &&Tunnel| {
+                    t.takes.is_some() == tunnel.takes.is_some() && sent_by(t, *peer, there.device)
+                };
+                let known = |t: &&Tunnel| t.peers.iter().any(|p| sent_by(tunnel, *p, here.device));
+                let tunnels = || there.device.tunnels.iter().filter(answers);
+                let back = tunnels()
+                    .find(known)
+                    .or_else(|| tunnels().find(|t| t.awaits));
                 if let Some(back) = back {
                     let place = (*far, back.interface.as_str().into());
                     return FarEnd::Device(place, back.clone());

@@ -93,6 +93,8 @@ pub struct Config<'a> {
     pub crypto_bindings: Vec<(&'a str, &'a str, Place)>,
     /// `ip local pool`: name, first and last address.
     pub pools: Vec<(&'a str, IpAddr, IpAddr, Place)>,
+    /// Interfaces of `sysopt noproxyarp`.
+    pub no_proxy_arp: Vec<&'a str>,
     /// `no sysopt connection permit-vpn`.
     pub vpn_is_filtered: bool,
     /// Lines that work beside the policy and are flagged: what, line.
@@ -156,6 +158,9 @@ pub struct Interface<'a> {
     pub shutdown: bool,
     /// `management-only`.
     pub management_only: bool,
+    /// `tunnel source interface`, and the addresses of `tunnel destination`:
+    /// a virtual tunnel interface.
+    pub tunnel: (Option<&'a str>, Option<IpAddr>),
     /// `bridge-group`: a transparent member.
     pub bridge_group: Option<&'a str>,
     /// Lines of the block that are not understood.
@@ -568,6 +573,8 @@ pub struct NatEntry<'a> {
     pub unidirectional: bool,
     /// `route-lookup`
     pub route_lookup: bool,
+    /// `no-proxy-arp`
+    pub no_proxy_arp: bool,
     /// `inactive`
     pub inactive: bool,
     /// Words that are not understood.

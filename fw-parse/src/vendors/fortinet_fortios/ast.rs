@@ -71,6 +71,8 @@ pub struct Vdom<'t> {
     pub settings: Settings<'t>,
     /// Its interfaces.
     pub interfaces: Vec<Interface<'t>>,
+    /// Tunnels to other gateways.
+    pub tunnels: Vec<Tunnel<'t>>,
     /// True if the file lists interfaces at all.
     pub has_interfaces: bool,
     /// Zones, SD-WAN zones among them.
@@ -495,6 +497,43 @@ pub struct Identified<'t> {
     pub span: Option<Span>,
 }
 
+/// What a policy of `action ipsec` says.
+#[derive(Clone, Copy, Debug)]
+pub struct Ipsec<'t> {
+    /// `vpntunnel`: a name of `vpn ipsec phase1`.
+    pub tunnel: &'t str,
+    /// `inbound`: the other end may begin connections.
+    pub inbound: bool,
+    /// `outbound` is not `disable`: this end may.
+    pub outbound: bool,
+}
+
+/// A tunnel to another gateway.
+#[derive(Clone, Debug)]
+pub struct Tunnel<'t> {
+    /// Its name; also that of its interface, if it has one.
+    pub name: &'t str,
+    /// The section it stands in.
+    pub kind: TunnelKind,
+    /// `interface`: where the encrypted packets leave.
+    pub interface: Option<&'t str>,
+    /// `remote-gw`; `None` if it is not known beforehand.
+    pub peer: Option<IpAddr>,
+    /// `type dynamic`: peers set it up.
+    pub dynamic: bool,
+    /// Where it stands.
+    pub span: Option<Span>,
+}
+
+/// How packets get into a tunnel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TunnelKind {
+    /// By its interface: `phase1-interface`, `gre-tunnel` and others.
+    Interface,
+    /// By a policy with `action ipsec`: `phase1`.
+    Policy,
+}
+
 /// A rule of one of the policy lists.
 #[derive(Clone, Debug)]
 pub struct Policy<'t> {
@@ -508,6 +547,8 @@ pub struct Policy<'t> {
     pub enabled: bool,
     /// What it does.
     pub action: PolicyAction<'t>,
+    /// The tunnel of `action ipsec`.
+    pub ipsec: Option<Ipsec<'t>>,
     /// Packets come in by; `None` if not given.
     pub srcintf: Option<Vec<&'t str>>,
     /// Packets leave by; `None` if not given.

@@ -22,6 +22,7 @@ mod schedule;
 mod service;
 mod source_nat;
 mod treatment;
+mod tunnel;
 mod vdom_link;
 
 use address::Addresses;
@@ -124,6 +125,7 @@ impl<'c, 't> Lowering<'c, 't> {
             });
         }
         self.network();
+        self.interface_tunnels();
         self.definitions();
         self.access_lists();
         self.destination_nat();

@@ -126,6 +126,8 @@ pub(super) struct Network<'t> {
     pub(super) routers: Vec<Router<'t>>,
     pub(super) management_profiles: Vec<ManagementProfile<'t>>,
     pub(super) shared_gateways: Vec<(&'t str, Vec<Word<'t>>)>,
+    pub(super) ike_gateways: Vec<IkeGateway<'t>>,
+    pub(super) tunnels: Vec<Tunnel<'t>>,
     /// Sections of features that answer packets to the device itself: `ike`,
     /// `dhcp`, `dns-proxy`, `gre`.
     pub(super) features: Vec<&'t str>,
@@ -143,9 +145,38 @@ impl Network<'_> {
         self.routers.extend(other.routers);
         self.management_profiles.extend(other.management_profiles);
         self.shared_gateways.extend(other.shared_gateways);
+        self.ike_gateways.extend(other.ike_gateways);
+        self.tunnels.extend(other.tunnels);
         self.features.extend(other.features);
         self.unknown.extend(other.unknown);
     }
+}
+
+/// A peer that tunnels are set up with (`network ike gateway`).
+#[derive(Clone, Debug, Default)]
+pub(super) struct IkeGateway<'t> {
+    pub(super) name: &'t str,
+    /// `peer-address ip`; `None` for a name or a peer that is not known
+    /// beforehand.
+    pub(super) peer: Option<Word<'t>>,
+    /// `local-address interface`.
+    pub(super) interface: Option<Word<'t>>,
+    pub(super) disabled: bool,
+}
+
+/// A tunnel with an interface of its own (`network tunnel ipsec|gre`).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tunnel<'t> {
+    pub(super) name: &'t str,
+    pub(super) place: Place,
+    /// `tunnel-interface`.
+    pub(super) interface: Option<Word<'t>>,
+    /// `auto-key ike-gateway`.
+    pub(super) gateways: Vec<Word<'t>>,
+    /// The peer of one without IKE, and its own interface.
+    pub(super) peer: Option<Word<'t>>,
+    pub(super) through: Option<Word<'t>>,
+    pub(super) disabled: bool,
 }
 
 /// An interface or subinterface.

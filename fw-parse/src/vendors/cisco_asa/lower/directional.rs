@@ -208,6 +208,7 @@ pub(super) struct Maker<'m> {
     pub(super) real: Option<&'m str>,
     pub(super) mapped: Option<&'m str>,
     pub(super) route_lookup: bool,
+    pub(super) silent: bool,
     pub(super) label: String,
     pub(super) span: fw_model::Span,
     pub(super) rpf: Arc<Assumption>,
@@ -286,6 +287,7 @@ impl Maker<'_> {
                 source_port: ports(self.ports.source)?,
                 destination_port: ports(self.ports.destination)?,
                 egress: diverted.then(|| self.mapped.map(str::to_owned)).flatten(),
+                silent: self.silent,
             }))
         };
         let source_alone = s.shift.is_some() && !diverted && self.ports.destination.is_none();
@@ -327,6 +329,7 @@ impl Maker<'_> {
                 egress: (diverted && !self.route_lookup)
                     .then(|| self.real.map(str::to_owned))
                     .flatten(),
+                silent: self.silent,
             }))
         };
         let rule = self.rule(" (reverse)", parts, action);
@@ -398,6 +401,7 @@ impl Maker<'_> {
                 source_port: pat.then(pat_ports),
                 destination_port,
                 egress: diverted.then(|| self.mapped.map(str::to_owned)).flatten(),
+                silent: self.silent,
             })),
         );
         if !diverted && self.ports.destination.is_none() {

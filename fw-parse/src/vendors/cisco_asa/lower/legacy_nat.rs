@@ -211,12 +211,14 @@ impl<'a> Lowering<'_, 'a> {
             found.peer.1.clone(),
             service(None, mapped_port),
         ]);
+        let silent = self.config.no_proxy_arp.contains(&found.mapped_interface);
         let translate = |name: String, translation: Translation| {
             if identity {
                 Action::Permit
             } else {
                 Action::Translate(Arc::new(Translation {
                     name,
+                    silent,
                     ..translation
                 }))
             }
@@ -436,6 +438,7 @@ impl<'a> Lowering<'_, 'a> {
                         name: label.clone(),
                         source: Some(to),
                         source_port: pat.then(pat_ports),
+                        silent: self.config.no_proxy_arp.contains(side),
                         ..Translation::default()
                     })),
                 )

@@ -197,6 +197,10 @@ impl<'a> Lowering<'_, 'a> {
             real: entry.real_interface,
             mapped: entry.mapped_interface,
             route_lookup: entry.route_lookup,
+            silent: entry.no_proxy_arp
+                || entry
+                    .mapped_interface
+                    .is_some_and(|name| self.config.no_proxy_arp.contains(&name)),
             label,
             span,
             rpf: self.rpf(),

@@ -416,7 +416,7 @@ impl<'a> Lowering<'_, 'a> {
         rules
     }
 
-    /// Crypto maps as tunnels: packets that leave by their interface and that
+    /// Crypto maps and tunnel interfaces as tunnels. Of a crypto map, packets that leave by their interface and that
     /// the list permits, with the addresses they have after translation, go to
     /// the peer. The sequence numbers are the order of the entries.
     pub(super) fn tunnels(&mut self) {
@@ -443,6 +443,7 @@ impl<'a> Lowering<'_, 'a> {
                         interface: (*interface).to_owned(),
                         takes: Some(takes),
                         peers,
+                        awaits: false,
                         through: Some((*interface).to_owned()),
                         decrypted: (!config.vpn_is_filtered).then_some(condition),
                         span: Some(span),
@@ -452,6 +453,23 @@ impl<'a> Lowering<'_, 'a> {
         }
         found.sort_by_key(|(order, _)| *order);
         self.device.tunnels = found.into_iter().map(|(_, tunnel)| tunnel).collect();
+        // Virtual tunnel interfaces take what is routed to them.
+        for interface in &config.interfaces {
+            let (through, Some(peer)) = interface.tunnel else {
+                continue;
+            };
+            let Some(name) = interface.name else { continue };
+            self.device.tunnels.push(Tunnel {
+                name: format!("tunnel interface {name}"),
+                interface: name.to_owned(),
+                takes: None,
+                peers: vec![peer],
+                awaits: false,
+                through: through.map(str::to_owned),
+                decrypted: None,
+                span: Some(self.span(interface.place)),
+            });
+        }
     }
 
     /// What a list permits, as one condition; `mirrored` with its ends

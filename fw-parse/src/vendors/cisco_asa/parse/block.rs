@@ -137,6 +137,14 @@ impl<'a> Parser<'_, 'a> {
             "shutdown" => interface.shutdown = !negated,
             "management-only" => interface.management_only = !negated,
             "bridge-group" => interface.bridge_group = words.take(),
+            "tunnel" if matches!(second, Some("source" | "destination")) => {
+                let (source, destination) = &mut interface.tunnel;
+                if words.take() == Some("destination") {
+                    *destination = words.address(&self.names).filter(|_| !negated);
+                } else if words.eat("interface") {
+                    *source = words.take().filter(|_| !negated);
+                }
+            }
             "ip" if ip_word => {
                 words.take();
                 return Some(interface_address(

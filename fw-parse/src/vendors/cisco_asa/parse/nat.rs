@@ -41,6 +41,7 @@ fn entry<'a>(section: NatSection<'a>, words: &Words<'_, 'a>, place: Place) -> Na
         ports: None,
         unidirectional: false,
         route_lookup: false,
+        no_proxy_arp: false,
         inactive: false,
         opaque: false,
         text: words.rest(),
@@ -106,9 +107,9 @@ fn option(word: &str, _words: &mut Words<'_, '_>, out: &mut NatEntry<'_>) -> Opt
         "unidirectional" => out.unidirectional = true,
         "route-lookup" => out.route_lookup = true,
         "inactive" => out.inactive = true,
-        // Who answers ARP and what becomes of names in DNS answers does not
-        // change where packets go.
-        "no-proxy-arp" | "dns" => {}
+        "no-proxy-arp" => out.no_proxy_arp = true,
+        // What becomes of names in DNS answers does not change where packets go.
+        "dns" => {}
         // Only for translation between the address families.
         "net-to-net" => {}
         "round-robin" | "extended" | "flat" | "include-reserve" | "block-allocation" => {}

@@ -394,6 +394,10 @@ impl<'a> Parser<'_, 'a> {
             {
                 self.config.vpn_is_filtered = false;
             }
+            "sysopt" if words.peek() == Some("noproxyarp") => {
+                words.take()?;
+                self.config.no_proxy_arp.push(words.take()?);
+            }
             "nat-control" => self.config.nat_control = Some((true, place)),
             "same-security-traffic" => {
                 words.eat("permit");

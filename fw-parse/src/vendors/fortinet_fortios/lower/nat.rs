@@ -244,6 +244,7 @@ impl<'t> Lowering<'_, 't> {
     fn vip_translation(&mut self, vip: &Vip<'t>) -> Translation {
         let mut out = Translation {
             name: vip.name.to_owned(),
+            silent: !vip.answers,
             ..Translation::default()
         };
         let pool = |set: AddressSet| AddressTranslation::Pool(Arc::new(set));

@@ -177,6 +177,18 @@ impl<'c, 't> Lowering<'c, 't> {
     /// A policy as one rule, or several where its services have idle
     /// timeouts of their own.
     pub(super) fn policy_rules(&mut self, policy: &Policy<'t>, list: List) -> Vec<Rule> {
+        if policy.action == PolicyAction::Other("ipsec")
+            && let Some(mut rules) = self.ipsec_rules(policy, list)
+        {
+            for rule in &mut rules {
+                rule.uses = self.policy_uses(policy, list);
+                rule.treatments = self.policy_treatments(policy);
+            }
+            for unknown in &policy.unknown {
+                self.not_understood(&unknown.text, unknown.span);
+            }
+            return rules;
+        }
         let match_expr = self.policy_match(policy, list);
         let action = match policy.action {
             PolicyAction::Accept => Action::Permit,

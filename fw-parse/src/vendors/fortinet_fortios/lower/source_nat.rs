@@ -133,6 +133,7 @@ impl<'t> Lowering<'_, 't> {
                     from: bits(*low),
                     to: bits(external.0),
                 }),
+                silent: !vip.answers,
                 ..Translation::default()
             };
             let mut rule = Rule::new(
@@ -152,9 +153,9 @@ impl<'t> Lowering<'_, 't> {
             None => AddressTranslation::EgressInterface,
             Some(names) => AddressTranslation::Pool(Arc::new(self.pool_set(names, policy.span))),
         };
-        let pools = policy.nat.pools.iter().flatten();
+        let mut pools = policy.nat.pools.iter().flatten().copied();
         let keeps_ports = policy.nat.fixed_port.is_some()
-            || pools.copied().any(|name| {
+            || pools.clone().any(|name| {
                 self.pool(name)
                     .is_some_and(|p| p.mode == PoolMode::OneToOne)
             });
@@ -162,6 +163,7 @@ impl<'t> Lowering<'_, 't> {
             name: format!("policy {}", policy.id),
             source: Some(source),
             source_port: (!keeps_ports).then(|| PortTranslation::Pool(nat_ports())),
+            silent: pools.any(|name| self.pool(name).is_some_and(|p| !p.answers)),
             ..Translation::default()
         }
     }
@@ -236,6 +238,10 @@ impl<'t> Lowering<'_, 't> {
                     name: format!("central-snat {}", entry.id),
                     source: Some(source),
                     source_port: Some(PortTranslation::Pool(ports)),
+                    silent: entry
+                        .pools
+                        .iter()
+                        .any(|name| self.pool(name).is_some_and(|p| !p.answers)),
                     ..Translation::default()
                 }))
             } else {

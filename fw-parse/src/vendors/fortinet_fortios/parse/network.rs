@@ -2,7 +2,9 @@
 
 use super::Unknown;
 use super::open;
-use crate::vendors::fortinet_fortios::ast::{Config, Interface, PolicyRoute, Route, Vdom, Zone};
+use crate::vendors::fortinet_fortios::ast::{
+    Config, Interface, PolicyRoute, Route, Tunnel, TunnelKind, Vdom, Zone,
+};
 use crate::vendors::fortinet_fortios::inert;
 use crate::vendors::fortinet_fortios::read::{Reader, prefix};
 use crate::vendors::fortinet_fortios::table::{Entry, Section};
@@ -39,6 +41,16 @@ pub fn section<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut
             }
         }
         "system sdwan" | "system virtual-wan-link" => sdwan(reader, section, vdom),
+        "vpn ipsec phase1-interface"
+        | "vpn ipsec phase1"
+        | "system gre-tunnel"
+        | "system ipip-tunnel" => {
+            reader.known(section);
+            for entry in section.entries() {
+                vdom.tunnels.push(tunnel(entry, section.path.as_str()));
+                reader.settings(entry, &["*"]);
+            }
+        }
         "router static" | "router static6" => {
             open(reader, section, &mut vdom.unknown);
             let v6 = section.path.ends_with('6');
@@ -82,6 +94,25 @@ pub fn section<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut
         _ => return false,
     }
     true
+}
+
+/// How it is encrypted is none of the model's business.
+fn tunnel<'t>(entry: &'t Entry<'_>, section: &str) -> Tunnel<'t> {
+    let peer = entry.word("remote-gw").or_else(|| entry.word("remote-gw6"));
+    Tunnel {
+        name: &entry.name,
+        kind: if section.ends_with("phase1") {
+            TunnelKind::Policy
+        } else {
+            TunnelKind::Interface
+        },
+        interface: entry.word("interface"),
+        peer: peer
+            .and_then(|p| p.parse().ok())
+            .filter(|p: &IpAddr| !p.is_unspecified()),
+        dynamic: entry.word("type") == Some("dynamic"),
+        span: entry.span,
+    }
 }
 
 /// Interfaces stand in the global part with the name of their domain; those

@@ -2,7 +2,8 @@
 
 use super::open;
 use crate::vendors::fortinet_fortios::ast::{
-    CentralSnat, Ends, Feature, Identified, InternetService, Policy, PolicyAction, PolicyNat, Vdom,
+    CentralSnat, Ends, Feature, Identified, InternetService, Ipsec, Policy, PolicyAction,
+    PolicyNat, Vdom,
 };
 use crate::vendors::fortinet_fortios::inert;
 use crate::vendors::fortinet_fortios::inert::listed;
@@ -156,6 +157,11 @@ fn policy<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, path: &str) -> Opti
         None => PolicyAction::Deny,
         Some(other) => PolicyAction::Other(other),
     };
+    let ipsec = entry.word("vpntunnel").map(|tunnel| Ipsec {
+        tunnel,
+        inbound: entry.enabled("inbound"),
+        outbound: entry.flag("outbound") != Some(false),
+    });
     let ends = |[source, destination, source_negate, destination_negate]: [&str; 4]| Ends {
         source: entry.words(source),
         destination: entry.words(destination),
@@ -234,6 +240,7 @@ fn policy<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, path: &str) -> Opti
     let mut unknown = Vec::new();
     let ttl = reader.timeout(entry, "session-ttl", &mut unknown);
     let policy = Policy {
+        ipsec,
         id: &entry.name,
         name: entry.word("name").filter(|n| !n.is_empty()),
         span,

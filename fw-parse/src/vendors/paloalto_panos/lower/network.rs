@@ -6,7 +6,7 @@ use crate::vendors::paloalto_panos::ast::{
     Interface as Syntax, NextHop as SyntaxNext, Route as SyntaxRoute, Word,
 };
 use fw_model::device::OpaqueLine;
-use fw_model::{Interface, NextHop, Route};
+use fw_model::{Interface, NextHop, Route, Tunnel};
 use ipnet::IpNet;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
@@ -72,6 +72,7 @@ impl<'t> Lower<'t> {
                 self.route(route, &vrf, site);
             }
         }
+        self.tunnels(site);
         for interface in &site.network.interfaces {
             if let Some(metric) = interface.learns_default
                 && let Ok(prefix) = "0.0.0.0/0".parse()
@@ -88,6 +89,47 @@ impl<'t> Lower<'t> {
                     "an interface with a learned address also learns a default route",
                 );
             }
+        }
+    }
+
+    /// Tunnels take what is routed to their interface.
+    fn tunnels(&mut self, site: &Site<'t>) {
+        for tunnel in &site.network.tunnels {
+            let Some(interface) = tunnel.interface else {
+                continue;
+            };
+            if self.device.interface(interface.text).is_none() {
+                continue;
+            }
+            let mut peers: Vec<Word<'t>> = tunnel.peer.into_iter().collect();
+            let mut through = tunnel.through;
+            let mut disabled = tunnel.disabled;
+            for name in &tunnel.gateways {
+                let gateways = &site.network.ike_gateways;
+                if let Some(gateway) = gateways.iter().find(|g| g.name == name.text) {
+                    peers.extend(gateway.peer);
+                    through = through.or(gateway.interface);
+                    disabled |= gateway.disabled;
+                }
+            }
+            if disabled {
+                // Nobody takes what is sent there.
+                peers.clear();
+            }
+            self.device.tunnels.push(Tunnel {
+                name: format!("tunnel {}", tunnel.name),
+                interface: interface.text.to_owned(),
+                takes: None,
+                peers: peers
+                    .into_iter()
+                    .filter_map(|p| self.prefix(p))
+                    .map(|net| net.addr())
+                    .collect(),
+                awaits: false,
+                through: through.map(|t| t.text.to_owned()),
+                decrypted: None,
+                span: Some(span(self.names.source, tunnel.place)),
+            });
         }
     }
 

@@ -308,6 +308,16 @@ fn merged<'t>(
                 }
             }
         }
+        for gateway in &from.ike_gateways {
+            if !network.ike_gateways.iter().any(|g| g.name == gateway.name) {
+                network.ike_gateways.push(gateway.clone());
+            }
+        }
+        for tunnel in &from.tunnels {
+            if !network.tunnels.iter().any(|t| t.name == tunnel.name) {
+                network.tunnels.push(tunnel.clone());
+            }
+        }
         for profile in &from.management_profiles {
             if !network
                 .management_profiles

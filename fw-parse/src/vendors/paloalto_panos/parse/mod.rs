@@ -3,6 +3,7 @@
 pub(super) mod network;
 pub(super) mod objects;
 pub(super) mod rules;
+mod tunnel;
 
 use super::ast::{
     Config, DeviceGroup, Layer, Settings, Stack, Template, Unknown, Variables, VirtualSystem, Word,

@@ -1,6 +1,6 @@
 //! Interfaces, routing tables, management profiles, zones.
 
-use super::{number, unknown, value, word, words, yes};
+use super::{number, tunnel, unknown, value, word, words, yes};
 use crate::vendors::paloalto_panos::ast::{
     Interface, ManagementProfile, Network, NextHop, Route, Router, Unknown, Word, Zone,
 };
@@ -44,11 +44,16 @@ pub(super) fn network(at: At<'_>) -> Network<'_> {
                 if gateways.is_some_and(|g| !g.is_leaf()) {
                     out.features.push(section.name());
                 }
+                let gateways = gateways.into_iter().flat_map(|g| g.children());
+                out.ike_gateways.extend(gateways.map(tunnel::ike_gateway));
             }
             "dhcp" | "dns-proxy" if !section.is_leaf() => out.features.push(section.name()),
             "tunnel" => {
                 let gre = section.child("gre").filter(|g| !g.is_leaf());
                 out.features.extend(gre.map(|g| g.name()));
+                let kinds = [section.child("ipsec"), gre];
+                let tunnels = kinds.into_iter().flatten().flat_map(|k| k.children());
+                out.tunnels.extend(tunnels.map(tunnel::tunnel));
             }
             "shared-gateway" => {
                 for gateway in section.children() {
