@@ -135,7 +135,8 @@ fn mapped_port(number: usize) -> Option<Rule> {
         MatchExpr::destination(AddressSet::host(own)),
         MatchExpr::service(port),
     ]);
-    (number.is_multiple_of(2)).then(|| Rule::new("port", condition, Action::Translate(Arc::new(by))))
+    (number.is_multiple_of(2))
+        .then(|| Rule::new("port", condition, Action::Translate(Arc::new(by))))
 }
 
 /// A third of the devices hide a part of their hosts behind their own address.
