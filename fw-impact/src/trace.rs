@@ -223,6 +223,7 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
             None,
         ))
     };
+    let mut forward = outcome.visits.iter().filter(|v| !v.reply).peekable();
     for (position, crossing) in outcome.crossings.iter().enumerate() {
         if crossing.ingress.is_some() {
             let words = outcome.piece.interface_words(crossing.ingress.as_ref());
@@ -241,11 +242,11 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
                 let stages = &d.device.pipeline.prerouting;
                 stages.iter().map(|s| s.name.as_str()).collect()
             });
-        let here: Vec<&Visit> = outcome
-            .visits
-            .iter()
-            .filter(|v| v.device == crossing.device && !v.reply)
-            .collect();
+        // A device may be crossed again: each time has its own visits.
+        let mut here: Vec<&Visit> = Vec::new();
+        while let Some(visit) = forward.next_if(|v| v.device == crossing.device) {
+            here.push(visit);
+        }
         let before_routing = here
             .iter()
             .take_while(|v| crossing.ingress.is_some() && early.contains(&&*v.stage))

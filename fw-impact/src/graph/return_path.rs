@@ -11,10 +11,10 @@ use super::journey::{Crossing, Disposition, Outcome, Return, Traveller};
 use super::outside::Outside;
 use super::piece::{Field, Passage, field};
 use super::route_table::{Exit, Hop};
-use super::side::Side;
+use super::side::{DeviceSide, Side};
 use super::topology::Place;
 use crate::packet_set::product::Dim;
-use fw_model::{Condition, ConditionKind};
+use fw_model::{Condition, ConditionKind, IntervalSet};
 use std::sync::Arc;
 
 /// A reply on its way.
@@ -268,11 +268,14 @@ impl Side<'_> {
         let traveller = &reply.traveller;
         // Where nothing tells by which interface packets came in, nothing
         // tells either whether replies leave by another one.
-        let Some(Passage::Interface(came)) = &crossing.ingress else {
-            return vec![(traveller.clone(), Hopping::AsItCame)];
-        };
         let Some(here) = self.devices.get(crossing.device) else {
             return Vec::new();
+        };
+        let came = match &crossing.ingress {
+            Some(Passage::Interface(came)) => came,
+            Some(Passage::Open(_)) => return self.open_way_back(reply, crossing, here),
+            // The device itself asked.
+            None => return vec![(traveller.clone(), Hopping::AsItCame)],
         };
         let client = field(&crossing.original, Dim::Source);
         let values = traveller.piece.values(Dim::Source, client);
@@ -314,6 +317,49 @@ impl Side<'_> {
                     out.extend(self.one_of(part, &here.device.name, hops));
                 }
             }
+        }
+        out
+    }
+
+    /// Where nothing tells by which interface packets came in, replies leave
+    /// the way that they came, unless a route drops them.
+    fn open_way_back(
+        &self,
+        reply: &Reply,
+        crossing: &Crossing,
+        here: &DeviceSide<'_>,
+    ) -> Vec<(Traveller, Hopping)> {
+        let traveller = &reply.traveller;
+        let names = [&reply.ingress, &crossing.ingress]
+            .into_iter()
+            .flatten()
+            .flat_map(|passage| traveller.piece.interfaces(passage))
+            .next();
+        let table = here.routes(names.as_deref(), traveller.piece.family);
+        let dropped = table.iter().filter_map(|(set, exit)| match exit {
+            Exit::Discarded(span) => Some((set, *span)),
+            _ => None,
+        });
+        let client = field(&crossing.original, Dim::Source);
+        let mut left = (*traveller.piece.values(Dim::Source, client)).clone();
+        let part = |set: IntervalSet| {
+            let piece = traveller.piece.clone();
+            let piece = piece.restrict(Dim::Source, client, &Arc::new(set), self.conditions)?;
+            Some(traveller.with(piece))
+        };
+        let mut out = Vec::new();
+        for (set, span) in dropped {
+            let within = left.intersect(set);
+            if !within.is_empty() {
+                left = left.subtract(&within);
+                out.extend(part(within).map(|one| (one, Hopping::Into(span))));
+            }
+        }
+        if out.is_empty() {
+            return vec![(traveller.clone(), Hopping::AsItCame)];
+        }
+        if !left.is_empty() {
+            out.extend(part(left).map(|one| (one, Hopping::AsItCame)));
         }
         out
     }
