@@ -14,9 +14,7 @@ use crate::verdict::{Joint, Judgement, Part};
 use fw_model::address::range_text;
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::service::port_text;
-use fw_model::{
-    Action, Family, Flow, IntervalSet, StageKind, Treatment, TreatmentKind, TreatmentRule,
-};
+use fw_model::{Family, Flow, IntervalSet, StageKind, Treatment, TreatmentKind, TreatmentRule};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +26,7 @@ pub fn translations(before: &Side<'_>, after: &Side<'_>, joints: &[Joint]) -> Ve
     for joint in joints {
         for (old, new) in joint.before.crossings.iter().zip(&joint.after.crossings) {
             if same_device(before, old.device, after, new.device) {
-                translation(before, after, joint, old, new, &mut out);
+                translation(after, joint, old, new, &mut out);
             }
         }
     }
@@ -70,7 +68,7 @@ pub fn changes(
             if !same_device(before, old.device, after, new.device) {
                 continue;
             }
-            translation(before, after, joint, old, new, &mut out);
+            translation(after, joint, old, new, &mut out);
             let mut found = Vec::new();
             treatments(before, after, flow, joint, old, new, &mut found);
             if anyway.contains(&at) {
@@ -299,39 +297,7 @@ fn addresses(family: Family, set: &IntervalSet) -> String {
     parts.join(", ")
 }
 
-/// The rule that makes this translation on a device, on the after side or,
-/// where that makes none, the before side; else what its table came to.
-fn translating(
-    sides: [(&Side<'_>, &Outcome, usize); 2],
-    source: bool,
-) -> (Option<String>, Option<u32>) {
-    let visits = |(side, outcome, device): (&Side<'_>, &Outcome, usize)| -> Vec<_> {
-        outcome
-            .visits
-            .iter()
-            .filter(|v| v.device == device && v.kind == StageKind::Nat)
-            .filter_map(|v| decider(side, v).map(|d| d.0.clone()))
-            .collect()
-    };
-    let [before, after] = sides;
-    for one in [after, before] {
-        let makes = visits(one).into_iter().find(|rule| match &rule.action {
-            Action::Translate(t) if source => t.source.is_some() || t.source_port.is_some(),
-            Action::Translate(t) => t.destination.is_some() || t.destination_port.is_some(),
-            _ => false,
-        });
-        if let Some(rule) = makes {
-            let (file, line, _) = place(one.0.snapshot, rule.span);
-            return (file, line);
-        }
-    }
-    let span = visits(after).into_iter().find_map(|rule| rule.span);
-    let (file, line, _) = place(after.0.snapshot, span);
-    (file, line)
-}
-
 fn translation(
-    before: &Side<'_>,
     after: &Side<'_>,
     joint: &Joint,
     old: &Crossing,
@@ -382,13 +348,13 @@ fn translation(
         if was == is {
             continue;
         }
-        let (file, line) = translating(
-            [
-                (before, &joint.before, old.device),
-                (after, &joint.after, new.device),
-            ],
-            kind == "source-nat",
-        );
+        let span = joint
+            .after
+            .visits
+            .iter()
+            .filter(|v| v.device == new.device && v.kind == StageKind::Nat)
+            .find_map(|v| decider(after, v)?.0.span);
+        let (file, line, _) = place(after.snapshot, span);
         push(
             out,
             Change {

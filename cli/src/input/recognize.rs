@@ -34,7 +34,10 @@ pub fn skipped(raw: &Raw, side: Side, remarks: &mut Vec<DiagnosticReport>) -> bo
     let upper = ["README", "LICENSE", "CHANGELOG", "CODEOWNERS", "Makefile"];
     // The lists of devices that RANCID and Oxidized keep beside the backups.
     let lists = ["router.db", "routers.all", "routers.up", "routers.down"];
-    if NO_CONFIGS.contains(&ending.to_lowercase().as_str())
+    // A script may load the rules.
+    let loads = ending == "sh"
+        && fw_parse::decode(&raw.bytes).is_ok_and(|text| fw_parse::detect(&text).is_ok());
+    if NO_CONFIGS.contains(&ending.to_lowercase().as_str()) && !loads
         || upper.contains(&stem)
         || lists.contains(&name)
     {

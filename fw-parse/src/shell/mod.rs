@@ -831,6 +831,12 @@ impl<'s, 'a> Shell<'s, 'a> {
                 self.forget(&name, &how);
             }
         }
+        // The words that the script was called with are others from here on.
+        if command.name() == "shift"
+            || command.name() == "set" && command.words.iter().any(|w| w.text == "--")
+        {
+            self.variables.retain(|n, _| name(n));
+        }
         if matches!(command.name(), "read" | "unset") {
             let how = command.identity();
             for word in command.words.iter().skip(1) {

@@ -116,6 +116,10 @@ fn unknown_words_keep_where_they_come_from() {
         ]
     );
     assert_eq!(
+        commands("case $1 in start) a $1;; esac\nshift\nb $1\n"),
+        ["a start", "shift", "b $1"]
+    );
+    assert_eq!(
         commands("P=1\n. ./conf\na $P\n"),
         [". ./conf", "a $P [P=1; . ./conf]"]
     );

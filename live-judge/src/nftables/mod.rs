@@ -59,6 +59,11 @@ fn load_folder(folder: &std::path::Path, files: &[(String, String)]) -> Result<(
     }
     let main = main.ok_or("no nftables.conf")?;
     let (folder, main) = (folder.to_string_lossy(), main.to_string_lossy());
+    // A script loads it itself, from where it lies on the host.
+    if let Some((_, script)) = files.iter().find(|f| f.1.starts_with("#!/bin/sh")) {
+        let script = script.replace("/etc/nftables.conf", &main);
+        return run("sh", &["-e"], &script).map(drop);
+    }
     run("nft", &["-I", &folder, "-f", &main], "").map(drop)
 }
 
