@@ -26,7 +26,7 @@ pub fn translations(before: &Side<'_>, after: &Side<'_>, joints: &[Joint]) -> Ve
     for joint in joints {
         for (old, new) in joint.before.crossings.iter().zip(&joint.after.crossings) {
             if same_device(before, old.device, after, new.device) {
-                translation(after, joint, old, new, &mut out);
+                translation(before, after, joint, old, new, &mut out);
             }
         }
     }
@@ -68,7 +68,7 @@ pub fn changes(
             if !same_device(before, old.device, after, new.device) {
                 continue;
             }
-            translation(after, joint, old, new, &mut out);
+            translation(before, after, joint, old, new, &mut out);
             let mut found = Vec::new();
             treatments(before, after, flow, joint, old, new, &mut found);
             if anyway.contains(&at) {
@@ -298,6 +298,7 @@ fn addresses(family: Family, set: &IntervalSet) -> String {
 }
 
 fn translation(
+    before: &Side<'_>,
     after: &Side<'_>,
     joint: &Joint,
     old: &Crossing,
@@ -348,13 +349,16 @@ fn translation(
         if was == is {
             continue;
         }
-        let span = joint
-            .after
-            .visits
-            .iter()
-            .filter(|v| v.device == new.device && v.kind == StageKind::Nat)
-            .find_map(|v| decider(after, v)?.0.span);
-        let (file, line, _) = place(after.snapshot, span);
+        // The rule that translates this end; without one, the rule that did.
+        let source = kind == "source-nat";
+        let (snapshot, span) = match translator(after, &joint.after, new.device, source) {
+            Some(span) => (after.snapshot, Some(span)),
+            None => (
+                before.snapshot,
+                translator(before, &joint.before, old.device, source),
+            ),
+        };
+        let (file, line, _) = place(snapshot, span);
         push(
             out,
             Change {
@@ -363,7 +367,7 @@ fn translation(
                 after: is,
                 severity: ChangeSeverity::High,
                 note: Some(
-                    if kind == "source-nat" {
+                    if source {
                         "a peer that lists the address loses it"
                     } else {
                         "another host is reached"
@@ -376,6 +380,31 @@ fn translation(
             },
         );
     }
+}
+
+/// The line of the rule that translates the source of packets, or else their
+/// destination, on a device.
+fn translator(
+    side: &Side<'_>,
+    outcome: &Outcome,
+    device: usize,
+    source: bool,
+) -> Option<fw_model::Span> {
+    outcome
+        .visits
+        .iter()
+        .filter(|v| v.device == device && v.kind == StageKind::Nat && !v.reply)
+        .filter_map(|v| Some(decider(side, v)?.0))
+        .find(|rule| match &rule.action {
+            fw_model::Action::Translate(t) if source => {
+                t.source.is_some() || t.source_port.is_some()
+            }
+            fw_model::Action::Translate(t) => {
+                t.destination.is_some() || t.destination_port.is_some()
+            }
+            _ => false,
+        })
+        .and_then(|rule| rule.span)
 }
 
 /// The treatments of one kind that packets get: distinct values.
