@@ -4,10 +4,10 @@
 use super::bounds::{addresses, hull, ports, rest, services};
 use super::{CASES, Differences};
 use crate::describe::{decisions, place, reasons, regions, typical, witness};
-use crate::graph::Disposition;
-use crate::packet_set::Product;
+use crate::graph::{Disposition, Outcome};
 use crate::packet_set::minimize::minimize;
 use crate::packet_set::product::{Dim, subtract_all};
+use crate::packet_set::{Product, Set};
 use crate::report::{
     Bound, Certainty, DecidedBy, Decision, Exposure, Reason, ReasonKind, Region, Side as SideName,
     TrafficGroup,
@@ -17,6 +17,7 @@ use fw_model::evaluate::Journey;
 use fw_model::service::PORT_MAX;
 use fw_model::{ConditionKind, Device, Family, IntervalSet};
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 /// A list of a report.
 #[derive(Debug, Default)]
@@ -253,6 +254,10 @@ impl Growing {
         let mut why = self.reasons;
         why.sort();
         why.dedup();
+        // The ways are told as such; what is undecided on them says more.
+        if why.iter().any(|r| r.kind != ReasonKind::Path) {
+            why.retain(|r| r.kind != ReasonKind::Path);
+        }
         let any_port = IntervalSet::range(0, PORT_MAX);
         let packets: Vec<(Option<String>, Vec<Product>)> = self
             .packets
@@ -338,6 +343,69 @@ fn path_of(comparison: &Comparison<'_, '_>, joint: &Joint) -> Option<String> {
     ))
 }
 
+/// The interfaces by which the packets of a joint may come in, by number;
+/// `None` for all. They are the same on both sides.
+fn entering(joint: &Joint) -> Option<Set> {
+    let of = |outcome: &Outcome| {
+        let ingress = outcome.crossings.first()?.ingress.as_ref()?;
+        outcome.piece.way_numbers(ingress)
+    };
+    match (of(&joint.before), of(&joint.after)) {
+        (Some(was), Some(is)) => Some(Arc::new(was.intersect(&is))),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Parts that cannot be decided for all the interfaces by which packets may
+/// come in, but for each of them: one part for each set of interfaces that
+/// share no branch, and its path in words.
+fn by_ingress(
+    comparison: &Comparison<'_, '_>,
+    joints: &[Joint],
+    part: Part,
+) -> Vec<(Option<String>, Part)> {
+    // Sets that overlap are one.
+    let mut classes: Vec<(Set, Vec<usize>)> = Vec::new();
+    for &member in &part.members {
+        let Some(mut set) = joints.get(member).and_then(entering) else {
+            return vec![(None, part)];
+        };
+        let mut members = vec![member];
+        classes.retain(|(other, theirs)| {
+            let apart = !other.meets(&set);
+            if !apart {
+                set = Arc::new(set.union(other));
+                members.extend(theirs);
+            }
+            apart
+        });
+        classes.push((set, members));
+    }
+    if classes.len() < 2 {
+        return vec![(None, part)];
+    }
+    classes
+        .into_iter()
+        .map(|(set, mut members)| {
+            members.sort_unstable();
+            let path = members
+                .first()
+                .and_then(|&m| joints.get(m))
+                .and_then(|joint| {
+                    let crossing = joint.after.crossings.first()?;
+                    let piece = &joint.after.piece;
+                    Some(format!(
+                        "{} -> {}",
+                        piece.words_within(crossing.ingress.as_ref(), Some(&set)),
+                        piece.interface_words(crossing.egress.as_ref())
+                    ))
+                });
+            let part = comparison.cell(joints, part.family, part.product.clone(), members);
+            (path, part)
+        })
+        .collect()
+}
+
 /// Adds what became of these packets to the lists.
 pub(super) fn list(
     comparison: &Comparison<'_, '_>,
@@ -368,79 +436,98 @@ pub(super) fn list(
         }
     }
     for (path, joints) in by_path {
-        let parts = comparison.parts(&joints);
-        let opens = |part: &Part| {
-            part.members
-                .iter()
-                .any(|&m| joints.get(m).is_some_and(may_open))
-        };
-        type Chosen<'p> = &'p dyn Fn(&Part) -> bool;
-        let lists: [(Difference, Chosen<'_>, &mut Listing); 4] = [
-            (Difference::Gained, &|_| true, &mut out.opened),
-            (Difference::Lost, &|_| true, &mut out.closed),
-            (Difference::Undecided, &opens, &mut out.undecided),
-            (
-                Difference::Undecided,
-                &|p| !opens(p),
-                &mut out.perhaps_closed,
-            ),
-        ];
-        for (difference, chosen, list) in lists {
-            let certainty = if difference == Difference::Undecided {
-                Certainty::Possible
+        let mut cases: Vec<(Option<String>, Vec<Part>)> = vec![(path, Vec::new())];
+        for part in comparison.parts(&joints) {
+            let split = if part.difference == Difference::Undecided {
+                by_ingress(comparison, &joints, part)
             } else {
-                Certainty::Certain
+                vec![(None, part)]
             };
-            // Packets by their pair of deciding rules, each packet once.
-            let mut seen: Vec<Product> = Vec::new();
-            let mut groups: Vec<(DecidedBy, Vec<Reason>, Vec<Product>)> = Vec::new();
-            let mut known: FxHashMap<DecidedBy, usize> = FxHashMap::default();
-            for part in parts
-                .iter()
-                .filter(|p| p.difference == difference && chosen(p))
-            {
-                let fresh = subtract_all(vec![part.product.clone()], &seen);
-                let fresh = subtract_all(fresh, declared.iter().copied());
-                if fresh.is_empty() {
-                    continue;
-                }
-                seen.extend(fresh.iter().cloned());
-                let members = || part.members.iter().filter_map(|&m| joints.get(m));
-                let Some(joint) = members().next() else {
-                    continue;
+            for (narrowed, part) in split {
+                let at = match narrowed {
+                    None => Some(0),
+                    Some(_) => cases.iter().position(|(path, _)| *path == narrowed),
                 };
-                let by = DecidedBy {
-                    before: decisions(comparison.before, &joint.before),
-                    after: decisions(comparison.after, &joint.after),
-                };
-                let why: Vec<Reason> = if certainty == Certainty::Possible {
-                    members()
-                        .flat_map(|j| {
-                            reasons(comparison.after, SideName::After, device, &j.assumed)
-                        })
-                        .collect()
-                } else {
-                    Vec::new()
-                };
-                match known.get(&by).and_then(|&at| groups.get_mut(at)) {
-                    Some(group) => {
-                        group.1.extend(why);
-                        group.2.extend(fresh);
-                    }
-                    None => {
-                        known.insert(by.clone(), groups.len());
-                        groups.push((by, why, fresh));
-                    }
+                match at.and_then(|at| cases.get_mut(at)) {
+                    Some((_, parts)) => parts.push(part),
+                    None => cases.push((narrowed, vec![part])),
                 }
             }
-            for (by, why, products) in groups {
-                let products = products.into_iter().map(&at_home).collect();
-                list.add(
-                    (family, journey, certainty),
-                    device,
-                    (by, why),
-                    (path.clone(), products),
-                );
+        }
+        for (path, parts) in cases {
+            let opens = |part: &Part| {
+                part.members
+                    .iter()
+                    .any(|&m| joints.get(m).is_some_and(may_open))
+            };
+            type Chosen<'p> = &'p dyn Fn(&Part) -> bool;
+            let lists: [(Difference, Chosen<'_>, &mut Listing); 4] = [
+                (Difference::Gained, &|_| true, &mut out.opened),
+                (Difference::Lost, &|_| true, &mut out.closed),
+                (Difference::Undecided, &opens, &mut out.undecided),
+                (
+                    Difference::Undecided,
+                    &|p| !opens(p),
+                    &mut out.perhaps_closed,
+                ),
+            ];
+            for (difference, chosen, list) in lists {
+                let certainty = if difference == Difference::Undecided {
+                    Certainty::Possible
+                } else {
+                    Certainty::Certain
+                };
+                // Packets by their pair of deciding rules, each packet once.
+                let mut seen: Vec<Product> = Vec::new();
+                let mut groups: Vec<(DecidedBy, Vec<Reason>, Vec<Product>)> = Vec::new();
+                let mut known: FxHashMap<DecidedBy, usize> = FxHashMap::default();
+                for part in parts
+                    .iter()
+                    .filter(|p| p.difference == difference && chosen(p))
+                {
+                    let fresh = subtract_all(vec![part.product.clone()], &seen);
+                    let fresh = subtract_all(fresh, declared.iter().copied());
+                    if fresh.is_empty() {
+                        continue;
+                    }
+                    seen.extend(fresh.iter().cloned());
+                    let members = || part.members.iter().filter_map(|&m| joints.get(m));
+                    let Some(joint) = members().next() else {
+                        continue;
+                    };
+                    let by = DecidedBy {
+                        before: decisions(comparison.before, &joint.before),
+                        after: decisions(comparison.after, &joint.after),
+                    };
+                    let why: Vec<Reason> = if certainty == Certainty::Possible {
+                        members()
+                            .flat_map(|j| {
+                                reasons(comparison.after, SideName::After, device, &j.assumed)
+                            })
+                            .collect()
+                    } else {
+                        Vec::new()
+                    };
+                    match known.get(&by).and_then(|&at| groups.get_mut(at)) {
+                        Some(group) => {
+                            group.1.extend(why);
+                            group.2.extend(fresh);
+                        }
+                        None => {
+                            known.insert(by.clone(), groups.len());
+                            groups.push((by, why, fresh));
+                        }
+                    }
+                }
+                for (by, why, products) in groups {
+                    let products = products.into_iter().map(&at_home).collect();
+                    list.add(
+                        (family, journey, certainty),
+                        device,
+                        (by, why),
+                        (path.clone(), products),
+                    );
+                }
             }
         }
     }
