@@ -3,21 +3,19 @@
 
 use super::bounds::{addresses, hull, ports, rest, services};
 use super::{CASES, Differences};
-use crate::describe::{decisions, place, reasons, regions, typical, witness};
-use crate::graph::{Disposition, Outcome};
+use crate::describe::{place, regions, typical, witness};
+use crate::packet_set::Product;
 use crate::packet_set::minimize::minimize;
-use crate::packet_set::product::{Dim, subtract_all};
-use crate::packet_set::{Product, Set};
+use crate::packet_set::product::Dim;
 use crate::report::{
     Bound, Certainty, DecidedBy, Decision, Exposure, Reason, ReasonKind, Region, Side as SideName,
     TrafficGroup,
 };
-use crate::verdict::{Comparison, Difference, Joint, Part, any_own, perhaps_own};
+use crate::verdict::Comparison;
 use fw_model::evaluate::Journey;
 use fw_model::service::PORT_MAX;
-use fw_model::{ConditionKind, Device, Family, IntervalSet};
+use fw_model::{Device, Family, IntervalSet};
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
 
 /// A list of a report.
 #[derive(Debug, Default)]
@@ -115,18 +113,22 @@ impl Listing {
         (entries, groups)
     }
 
-    fn add(
+    /// Adds packets that take a path to the group of the rules that decide.
+    pub(super) fn add(
         &mut self,
         kind: Kind,
         device: &str,
         (decided_by, why): (DecidedBy, Vec<Reason>),
-        (path, products): (Option<String>, Vec<Product>),
+        (path, products): (&Option<String>, impl Iterator<Item = Product>),
     ) {
         let key = (kind, device.to_owned(), decided_by.clone());
         let known = self.known.get(&key).and_then(|&at| self.groups.get_mut(at));
         if let Some(Group::Packets(group)) = known {
             group.reasons.extend(why);
-            group.packets.push((path, products));
+            match group.packets.iter_mut().find(|(p, _)| p == path) {
+                Some((_, known)) => known.extend(products),
+                None => group.packets.push((path.clone(), products.collect())),
+            }
             return;
         }
         self.known.insert(key, self.groups.len());
@@ -135,7 +137,7 @@ impl Listing {
             device: device.to_owned(),
             decided_by,
             reasons: why,
-            packets: vec![(path, products)],
+            packets: vec![(path.clone(), products.collect())],
         }));
     }
 
@@ -250,7 +252,7 @@ fn join(group: &mut TrafficGroup, other: &TrafficGroup) -> bool {
 
 impl Growing {
     fn finish(self) -> (Vec<Exposure>, TrafficGroup) {
-        let (family, journey, certainty) = self.kind;
+        let (family, _, certainty) = self.kind;
         let mut why = self.reasons;
         why.sort();
         why.dedup();
@@ -291,9 +293,6 @@ impl Growing {
             None
         };
         let mut paths: Vec<String> = packets.iter().filter_map(|(p, _)| p.clone()).collect();
-        if paths.is_empty() {
-            paths.extend(words(journey).map(str::to_owned));
-        }
         paths.sort();
         paths.dedup();
         let group = TrafficGroup {
@@ -313,234 +312,6 @@ impl Growing {
         };
         (entries, group)
     }
-}
-
-/// Which way packets take that begin or end at the device.
-const fn words(journey: Journey) -> Option<&'static str> {
-    match journey {
-        Journey::Through => None,
-        Journey::ToDevice => Some("to the device itself"),
-        Journey::FromDevice => Some("of the device itself"),
-    }
-}
-
-/// The path of packets that the snapshot leaves open, as words.
-fn path_of(comparison: &Comparison<'_, '_>, joint: &Joint) -> Option<String> {
-    let open = joint
-        .assumed
-        .variables()
-        .filter_map(|v| comparison.before.conditions.condition(v))
-        .any(|c| c.kind == ConditionKind::Path);
-    if !open {
-        return None;
-    }
-    let crossing = joint.after.crossings.first()?;
-    let words = |end| joint.after.piece.interface_words(end);
-    Some(format!(
-        "{} -> {}",
-        words(crossing.ingress.as_ref()),
-        words(crossing.egress.as_ref())
-    ))
-}
-
-/// The interfaces by which the packets of a joint may come in, by number;
-/// `None` for all. They are the same on both sides.
-fn entering(joint: &Joint) -> Option<Set> {
-    let of = |outcome: &Outcome| {
-        let ingress = outcome.crossings.first()?.ingress.as_ref()?;
-        outcome.piece.way_numbers(ingress)
-    };
-    match (of(&joint.before), of(&joint.after)) {
-        (Some(was), Some(is)) => Some(Arc::new(was.intersect(&is))),
-        (one, other) => one.or(other),
-    }
-}
-
-/// Parts that cannot be decided for all the interfaces by which packets may
-/// come in, but for each of them: one part for each set of interfaces that
-/// share no branch, and its path in words.
-fn by_ingress(
-    comparison: &Comparison<'_, '_>,
-    joints: &[Joint],
-    part: Part,
-) -> Vec<(Option<String>, Part)> {
-    // Sets that overlap are one.
-    let mut classes: Vec<(Set, Vec<usize>)> = Vec::new();
-    for &member in &part.members {
-        let Some(mut set) = joints.get(member).and_then(entering) else {
-            return vec![(None, part)];
-        };
-        let mut members = vec![member];
-        classes.retain(|(other, theirs)| {
-            let apart = !other.meets(&set);
-            if !apart {
-                set = Arc::new(set.union(other));
-                members.extend(theirs);
-            }
-            apart
-        });
-        classes.push((set, members));
-    }
-    if classes.len() < 2 {
-        return vec![(None, part)];
-    }
-    classes
-        .into_iter()
-        .map(|(set, mut members)| {
-            members.sort_unstable();
-            let path = members
-                .first()
-                .and_then(|&m| joints.get(m))
-                .and_then(|joint| {
-                    let crossing = joint.after.crossings.first()?;
-                    let piece = &joint.after.piece;
-                    Some(format!(
-                        "{} -> {}",
-                        piece.words_within(crossing.ingress.as_ref(), Some(&set)),
-                        piece.interface_words(crossing.egress.as_ref())
-                    ))
-                });
-            let part = comparison.cell(joints, part.family, part.product.clone(), members);
-            (path, part)
-        })
-        .collect()
-}
-
-/// Adds what became of these packets to the lists.
-pub(super) fn list(
-    comparison: &Comparison<'_, '_>,
-    (family, journey): (Family, Journey),
-    device: &str,
-    joints: Vec<Joint>,
-    declared: &[&Product],
-    out: &mut Differences,
-) {
-    let perhaps = comparison
-        .before
-        .devices
-        .iter()
-        .find(|d| d.device.name == device)
-        .and_then(perhaps_own);
-    let at_home = |product: Product| match (&perhaps, journey) {
-        (Some(perhaps), Journey::ToDevice) => any_own(family, product, Dim::Destination, perhaps),
-        (Some(perhaps), Journey::FromDevice) => any_own(family, product, Dim::Source, perhaps),
-        _ => product,
-    };
-    // Each open path is a case of its own, so that its verdicts are certain.
-    let mut by_path: Vec<(Option<String>, Vec<Joint>)> = Vec::new();
-    for joint in joints {
-        let path = path_of(comparison, &joint).or(words(journey).map(str::to_owned));
-        match by_path.iter_mut().find(|(p, _)| *p == path) {
-            Some((_, list)) => list.push(joint),
-            None => by_path.push((path, vec![joint])),
-        }
-    }
-    for (path, joints) in by_path {
-        let mut cases: Vec<(Option<String>, Vec<Part>)> = vec![(path, Vec::new())];
-        for part in comparison.parts(&joints) {
-            let split = if part.difference == Difference::Undecided {
-                by_ingress(comparison, &joints, part)
-            } else {
-                vec![(None, part)]
-            };
-            for (narrowed, part) in split {
-                let at = match narrowed {
-                    None => Some(0),
-                    Some(_) => cases.iter().position(|(path, _)| *path == narrowed),
-                };
-                match at.and_then(|at| cases.get_mut(at)) {
-                    Some((_, parts)) => parts.push(part),
-                    None => cases.push((narrowed, vec![part])),
-                }
-            }
-        }
-        for (path, parts) in cases {
-            let opens = |part: &Part| {
-                part.members
-                    .iter()
-                    .any(|&m| joints.get(m).is_some_and(may_open))
-            };
-            type Chosen<'p> = &'p dyn Fn(&Part) -> bool;
-            let lists: [(Difference, Chosen<'_>, &mut Listing); 4] = [
-                (Difference::Gained, &|_| true, &mut out.opened),
-                (Difference::Lost, &|_| true, &mut out.closed),
-                (Difference::Undecided, &opens, &mut out.undecided),
-                (
-                    Difference::Undecided,
-                    &|p| !opens(p),
-                    &mut out.perhaps_closed,
-                ),
-            ];
-            for (difference, chosen, list) in lists {
-                let certainty = if difference == Difference::Undecided {
-                    Certainty::Possible
-                } else {
-                    Certainty::Certain
-                };
-                // Packets by their pair of deciding rules, each packet once.
-                let mut seen: Vec<Product> = Vec::new();
-                let mut groups: Vec<(DecidedBy, Vec<Reason>, Vec<Product>)> = Vec::new();
-                let mut known: FxHashMap<DecidedBy, usize> = FxHashMap::default();
-                for part in parts
-                    .iter()
-                    .filter(|p| p.difference == difference && chosen(p))
-                {
-                    let fresh = subtract_all(vec![part.product.clone()], &seen);
-                    let fresh = subtract_all(fresh, declared.iter().copied());
-                    if fresh.is_empty() {
-                        continue;
-                    }
-                    seen.extend(fresh.iter().cloned());
-                    let members = || part.members.iter().filter_map(|&m| joints.get(m));
-                    let Some(joint) = members().next() else {
-                        continue;
-                    };
-                    let by = DecidedBy {
-                        before: decisions(comparison.before, &joint.before),
-                        after: decisions(comparison.after, &joint.after),
-                    };
-                    let why: Vec<Reason> = if certainty == Certainty::Possible {
-                        members()
-                            .flat_map(|j| {
-                                reasons(comparison.after, SideName::After, device, &j.assumed)
-                            })
-                            .collect()
-                    } else {
-                        Vec::new()
-                    };
-                    match known.get(&by).and_then(|&at| groups.get_mut(at)) {
-                        Some(group) => {
-                            group.1.extend(why);
-                            group.2.extend(fresh);
-                        }
-                        None => {
-                            known.insert(by.clone(), groups.len());
-                            groups.push((by, why, fresh));
-                        }
-                    }
-                }
-                for (by, why, products) in groups {
-                    let products = products.into_iter().map(&at_home).collect();
-                    list.add(
-                        (family, journey, certainty),
-                        device,
-                        (by, why),
-                        (path.clone(), products),
-                    );
-                }
-            }
-        }
-    }
-}
-
-/// True if the packets pass after the change and did not before, on this
-/// branch of undecidable conditions.
-fn may_open(joint: &Joint) -> bool {
-    use Disposition::{Exhausted, Local, Permitted};
-    let passes = |d: &Disposition| matches!(d, Permitted | Local);
-    let unknown = |d: &Disposition| matches!(d, Exhausted);
-    let (before, after) = (&joint.before.disposition, &joint.after.disposition);
-    unknown(before) || unknown(after) || (!passes(before) && passes(after))
 }
 
 /// More cases than are told apart: what the rest of them opens or closes is not

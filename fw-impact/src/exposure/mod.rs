@@ -4,6 +4,7 @@
 //! at, and of those only the parts that such a rule decides on one side.
 
 mod bounds;
+mod cases;
 mod follow;
 mod listing;
 
@@ -15,10 +16,11 @@ use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::{Budget, Product};
 use crate::report::{Change, Side as SideName};
 use crate::verdict::{Comparison, Joint, perhaps_own};
+use cases::list;
 use follow::{any_flow, both};
 use fw_model::evaluate::Journey;
 use fw_model::{Device, Family, IntervalSet};
-use listing::{list, opaque_lines, too_many};
+use listing::{opaque_lines, too_many};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
