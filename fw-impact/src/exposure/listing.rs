@@ -2,6 +2,7 @@
 //! one group for each pair of deciding rules.
 
 use super::bounds::{addresses, hull, ports, rest, services};
+use super::branches::other_branches;
 use super::{CASES, Differences};
 use crate::describe::{decisions, place, reasons, regions, typical, witness};
 use crate::graph::Disposition;
@@ -367,8 +368,14 @@ pub(super) fn list(
             None => by_path.push((path, vec![joint])),
         }
     }
-    for (path, joints) in by_path {
-        let parts = comparison.parts(&joints);
+    let beside: Vec<Vec<Joint>> = (0..by_path.len())
+        .map(|at| other_branches(comparison, &by_path, at))
+        .collect();
+    for ((path, mut joints), beside) in by_path.into_iter().zip(beside) {
+        let own = joints.len();
+        joints.extend(beside);
+        let mut parts = comparison.parts(&joints);
+        parts.retain(|part| part.members.iter().any(|&m| m < own));
         let opens = |part: &Part| {
             part.members
                 .iter()

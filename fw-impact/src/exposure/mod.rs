@@ -4,6 +4,7 @@
 //! at, and of those only the parts that such a rule decides on one side.
 
 mod bounds;
+mod branches;
 mod follow;
 mod listing;
 
