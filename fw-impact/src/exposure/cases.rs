@@ -2,6 +2,7 @@
 //! differently, by the path that they take.
 
 use super::Differences;
+use super::branches::other_branches;
 use crate::describe::{decisions, reasons};
 use crate::graph::{Disposition, Outcome};
 use crate::packet_set::product::{Dim, subtract_all};
@@ -132,8 +133,13 @@ pub(super) fn list(
             None => by_path.push((path, vec![joint])),
         }
     }
-    for (path, joints) in by_path {
-        for (path, parts) in cases(comparison, path, &joints) {
+    let beside: Vec<Vec<Joint>> = (0..by_path.len())
+        .map(|at| other_branches(comparison, &by_path, at))
+        .collect();
+    for ((path, mut joints), beside) in by_path.into_iter().zip(beside) {
+        let own = joints.len();
+        joints.extend(beside);
+        for (path, parts) in cases(comparison, path, &joints, own) {
             let mut seen: [Vec<Product>; 4] = Default::default();
             for part in parts {
                 let opens = |m: &usize| joints.get(*m).is_some_and(may_open);
@@ -170,11 +176,13 @@ pub(super) fn list(
     }
 }
 
-/// The parts of these packets by the path that they take.
+/// The parts of packets by the path that they take. Only the first joints,
+/// `own` of them, are of that path; the others are branches beside it.
 fn cases(
     comparison: &Comparison<'_, '_>,
     path: Option<String>,
     joints: &[Joint],
+    own: usize,
 ) -> Vec<(Option<String>, Vec<Part>)> {
     let mut out: Vec<(Option<String>, Vec<Part>)> = vec![(path, Vec::new())];
     for part in comparison.parts(joints) {
@@ -183,7 +191,8 @@ fn cases(
         } else {
             vec![(None, part)]
         };
-        for (narrowed, part) in split {
+        let of_path = |(_, part): &(_, Part)| part.members.iter().any(|&m| m < own);
+        for (narrowed, part) in split.into_iter().filter(of_path) {
             let at = match narrowed {
                 None => Some(0),
                 Some(_) => out.iter().position(|(path, _)| *path == narrowed),

@@ -38,6 +38,22 @@ enum Group {
     Perhaps(Option<(Family, Product)>, Reason),
 }
 
+/// Packets of a list that take one path.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'l> {
+    /// Their family.
+    pub family: Family,
+    /// Which way they take; `None`: any.
+    pub journey: Option<Journey>,
+    /// Whether it is known that the list is theirs.
+    pub certainty: Certainty,
+    /// The path, where the snapshot leaves it open, or what the entries say of
+    /// packets of the device itself.
+    pub path: Option<&'l str>,
+    /// The packets.
+    pub packets: &'l [Product],
+}
+
 /// A group to which more packets may come.
 #[derive(Debug)]
 struct Growing {
@@ -73,6 +89,37 @@ impl Listing {
         self.known.clear();
         self.groups.extend(other.groups);
         self
+    }
+
+    /// The packets of the list, and whether the list may hold any packet at
+    /// all besides.
+    #[must_use]
+    pub fn packets(&self) -> (Vec<Listed<'_>>, bool) {
+        let mut out = Vec::new();
+        let mut anything = false;
+        for group in &self.groups {
+            match group {
+                Group::Packets(growing) => {
+                    let (family, journey, certainty) = growing.kind;
+                    out.extend(growing.packets.iter().map(|(path, packets)| Listed {
+                        family,
+                        journey: Some(journey),
+                        certainty,
+                        path: path.as_deref(),
+                        packets,
+                    }));
+                }
+                Group::Perhaps(Some((family, packets)), _) => out.push(Listed {
+                    family: *family,
+                    journey: None,
+                    certainty: Certainty::Possible,
+                    path: None,
+                    packets: std::slice::from_ref(packets),
+                }),
+                Group::Perhaps(None, _) => anything = true,
+            }
+        }
+        (out, anything)
     }
 
     /// The entries, and the groups they belong to, in the same order.

@@ -4,11 +4,12 @@
 //! at, and of those only the parts that such a rule decides on one side.
 
 mod bounds;
+mod branches;
 mod cases;
 mod follow;
 mod listing;
 
-pub use listing::Listing;
+pub use listing::{Listed, Listing};
 
 use crate::align::Unpaired;
 use crate::change::translations;
@@ -129,7 +130,7 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[Declared]) -> Di
 
 /// True if a device cannot carry IPv6: its interfaces are all known, and none
 /// has an IPv6 address or a route.
-fn no_ipv6(device: &Device) -> bool {
+pub(crate) fn no_ipv6(device: &Device) -> bool {
     let v4 = |net: &ipnet::IpNet| Family::of(net.addr()) == Family::V4;
     let addressed = |i: &&fw_model::Interface| !i.addresses.is_empty();
     device.interfaces_complete
