@@ -204,6 +204,48 @@ fn translated(
     if !behind {
         return seeds;
     }
+    let (more, rerouted) = originals(side, family, devices, &seeds);
+    let mut all = seeds;
+    all.extend(more);
+    if rerouted {
+        // A translation may change the egress; a rule in front of it asks for
+        // the old one.
+        let any: Set = Arc::new(IntervalSet::range(0, INTERFACE_MAX));
+        for seed in &mut all {
+            let [_, egress] = &mut seed.ways;
+            *egress = Arc::clone(&any);
+        }
+    }
+    all
+}
+
+/// The destinations whose packets a translation may send to one of `to`, and
+/// `to` itself.
+pub(crate) fn leading_to(
+    side: &Side<'_>,
+    family: Family,
+    devices: [&DeviceSide<'_>; 2],
+    to: IntervalSet,
+) -> IntervalSet {
+    let all = everything(family);
+    let seed = Seed {
+        packets: all.packets.with(Dim::Destination, Arc::new(to.clone())),
+        ways: all.ways,
+    };
+    let (more, _) = originals(side, family, devices, &[seed]);
+    more.iter().fold(to, |all, seed| {
+        all.union(seed.packets.get(Dim::Destination))
+    })
+}
+
+/// The packets that translations may turn into packets of these seeds; and
+/// true if any may change the way of packets.
+fn originals(
+    side: &Side<'_>,
+    family: Family,
+    devices: [&DeviceSide<'_>; 2],
+    seeds: &[Seed],
+) -> (Vec<Seed>, bool) {
     let mut pool = SetPool::default();
     let mut more = Vec::new();
     let mut rerouted = false;
@@ -230,7 +272,7 @@ fn translated(
                 };
                 let from = entering(side, family, here, place, &mut entrances, &mut pool);
                 for original in from.seeds.iter().map(|s| &s.packets) {
-                    for seed in &seeds {
+                    for seed in seeds {
                         let packets = before_translation(family, translation, original, seed);
                         let Some(packets) = packets.filter(|p| *p != seed.packets) else {
                             continue;
@@ -242,18 +284,7 @@ fn translated(
             }
         }
     }
-    let mut all = seeds;
-    all.extend(more);
-    if rerouted {
-        // A translation may change the egress; a rule in front of it asks for
-        // the old one.
-        let any: Set = Arc::new(IntervalSet::range(0, INTERFACE_MAX));
-        for seed in &mut all {
-            let [_, egress] = &mut seed.ways;
-            *egress = Arc::clone(&any);
-        }
-    }
-    all
+    (more, rerouted)
 }
 
 /// The packets of a NAT rule that it may turn into packets of a seed.

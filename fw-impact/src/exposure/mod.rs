@@ -16,6 +16,7 @@ use crate::change::translations;
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::{Budget, Product};
 use crate::report::{Change, Side as SideName};
+use crate::seed::leading_to;
 use crate::verdict::{Comparison, Joint, perhaps_own};
 use cases::list;
 use follow::{any_flow, both};
@@ -184,6 +185,7 @@ fn of_device(
     };
     let own = old.own(family);
     let perhaps = perhaps_own(old);
+    let here = old;
     let old = old.device;
     let Some(change) = comparison.locality.device(old_number) else {
         return Found::default();
@@ -228,6 +230,15 @@ fn of_device(
         if everywhere {
             regions.push(whole.clone());
         } else {
+            // Translated packets go where their new destination does.
+            let there = comparison.after.devices.iter();
+            let there = there.clone().find(|d| d.device.name == old.name);
+            let moved = leading_to(
+                comparison.before,
+                family,
+                [here, there.unwrap_or(here)],
+                moved,
+            );
             let set = Arc::new(moved);
             let to = whole.with(Dim::Destination, Arc::clone(&set));
             regions.extend(whole.with(Dim::Source, set).subtract(&to));
