@@ -231,8 +231,8 @@ fn of_device(
             regions.push(whole.clone());
         } else {
             // Translated packets go where their new destination does.
-            let there = comparison.after.devices.iter();
-            let there = there.clone().find(|d| d.device.name == old.name);
+            let mut news = comparison.after.devices.iter();
+            let there = news.find(|d| d.device.name == old.name);
             let moved = leading_to(
                 comparison.before,
                 family,
