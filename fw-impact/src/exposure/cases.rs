@@ -2,15 +2,15 @@
 //! differently, by the path that they take.
 
 use super::Differences;
-use super::branches::other_branches;
+use super::branches::Paths;
 use crate::describe::{decisions, reasons};
 use crate::graph::{Disposition, Outcome};
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::{Product, Set};
 use crate::report::{Certainty, DecidedBy, Reason, Side as SideName};
-use crate::verdict::{Comparison, Difference, Joint, Part, any_own, perhaps_own};
+use crate::verdict::{Comparison, Difference, Joint, Part, Picked, any_own, perhaps_own};
+use fw_model::Family;
 use fw_model::evaluate::Journey;
-use fw_model::{ConditionKind, Family};
 use std::sync::Arc;
 
 /// Which way packets take that begin or end at the device.
@@ -20,25 +20,6 @@ const fn words(journey: Journey) -> Option<&'static str> {
         Journey::ToDevice => Some("to the device itself"),
         Journey::FromDevice => Some("of the device itself"),
     }
-}
-
-/// The path of packets that the snapshot leaves open, as words.
-fn path_of(comparison: &Comparison<'_, '_>, joint: &Joint) -> Option<String> {
-    let open = joint
-        .assumed
-        .variables()
-        .filter_map(|v| comparison.before.conditions.condition(v))
-        .any(|c| c.kind == ConditionKind::Path);
-    if !open {
-        return None;
-    }
-    let crossing = joint.after.crossings.first()?;
-    let words = |end| joint.after.piece.interface_words(end);
-    Some(format!(
-        "{} -> {}",
-        words(crossing.ingress.as_ref()),
-        words(crossing.egress.as_ref())
-    ))
 }
 
 /// The interfaces by which the packets of a joint may come in, by number;
@@ -56,10 +37,12 @@ fn entering(joint: &Joint) -> Option<Set> {
 
 /// Parts that cannot be decided for all the interfaces by which packets may
 /// come in, but for each of them: one part for each set of interfaces that
-/// share no branch, and its path in words.
+/// share no branch, and its path in words. The joints that take the path come
+/// first.
 fn by_ingress(
     comparison: &Comparison<'_, '_>,
     joints: &[Joint],
+    takes: &dyn Fn(usize) -> bool,
     part: Part,
 ) -> Vec<(Option<String>, Part)> {
     // Sets that overlap are one.
@@ -85,7 +68,7 @@ fn by_ingress(
     classes
         .into_iter()
         .map(|(set, mut members)| {
-            members.sort_unstable();
+            members.sort_unstable_by_key(|&m| (!takes(m), m));
             let path = members
                 .first()
                 .and_then(|&m| joints.get(m))
@@ -109,7 +92,7 @@ pub(super) fn list(
     comparison: &Comparison<'_, '_>,
     (family, journey): (Family, Journey),
     device: &str,
-    joints: Vec<Joint>,
+    joints: &[Joint],
     declared: &[&Product],
     out: &mut Differences,
 ) {
@@ -125,21 +108,9 @@ pub(super) fn list(
         _ => product,
     };
     // Each open path is a case of its own, so that its verdicts are certain.
-    let mut by_path: Vec<(Option<String>, Vec<Joint>)> = Vec::new();
-    for joint in joints {
-        let path = path_of(comparison, &joint).or(words(journey).map(str::to_owned));
-        match by_path.iter_mut().find(|(p, _)| *p == path) {
-            Some((_, list)) => list.push(joint),
-            None => by_path.push((path, vec![joint])),
-        }
-    }
-    let beside: Vec<Vec<Joint>> = (0..by_path.len())
-        .map(|at| other_branches(comparison, &by_path, at))
-        .collect();
-    for ((path, mut joints), beside) in by_path.into_iter().zip(beside) {
-        let own = joints.len();
-        joints.extend(beside);
-        for (path, parts) in cases(comparison, path, &joints, own) {
+    let paths = Paths::new(comparison.before.conditions, joints, words(journey));
+    for at in 0..paths.len() {
+        for (path, parts) in cases(comparison, &paths, at, joints) {
             let mut seen: [Vec<Product>; 4] = Default::default();
             for part in parts {
                 let opens = |m: &usize| joints.get(*m).is_some_and(may_open);
@@ -162,7 +133,7 @@ pub(super) fn list(
                     continue;
                 }
                 seen.extend(fresh.iter().cloned());
-                let Some((certainty, rules, why)) = told(comparison, device, &joints, &part) else {
+                let Some((certainty, rules, why)) = told(comparison, device, joints, &part) else {
                     continue;
                 };
                 list.add(
@@ -176,22 +147,29 @@ pub(super) fn list(
     }
 }
 
-/// The parts of packets by the path that they take. Only the first joints,
-/// `own` of them, are of that path; the others are branches beside it.
+/// The parts of packets that are treated differently, or may be, by the path
+/// that they take: that of the branches on which they are.
 fn cases(
     comparison: &Comparison<'_, '_>,
-    path: Option<String>,
+    paths: &Paths<'_>,
+    at: usize,
     joints: &[Joint],
-    own: usize,
 ) -> Vec<(Option<String>, Vec<Part>)> {
-    let mut out: Vec<(Option<String>, Vec<Part>)> = vec![(path, Vec::new())];
-    for part in comparison.parts(joints) {
+    let mut out: Vec<(Option<String>, Vec<Part>)> = vec![(paths.words(at), Vec::new())];
+    let takes = |m: usize| paths.takes(m, at);
+    let differs = |m: usize| takes(m) && joints.get(m).is_some_and(|j| comparison.differs(j));
+    let picked = Picked {
+        joints: &paths.with_branches(at),
+        wanted: &differs,
+    };
+    for mut part in comparison.parts_of(joints, &picked) {
+        part.members.sort_unstable_by_key(|&m| (!takes(m), m));
         let split = if part.difference == Difference::Undecided {
-            by_ingress(comparison, joints, part)
+            by_ingress(comparison, joints, &takes, part)
         } else {
             vec![(None, part)]
         };
-        let of_path = |(_, part): &(_, Part)| part.members.iter().any(|&m| m < own);
+        let of_path = |(_, part): &(_, Part)| part.members.iter().any(|&m| differs(m));
         for (narrowed, part) in split.into_iter().filter(of_path) {
             let at = match narrowed {
                 None => Some(0),

@@ -119,7 +119,7 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[Declared]) -> Di
                     comparison,
                     (family, journey),
                     &old.device.name,
-                    found.joints,
+                    &found.joints,
                     &declared,
                     &mut out,
                 );
