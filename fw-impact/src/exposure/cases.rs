@@ -5,6 +5,8 @@ use super::Differences;
 use super::branches::Paths;
 use crate::describe::{decisions, reasons};
 use crate::graph::{Disposition, Outcome};
+use crate::packet_set::minimize::minimize;
+use crate::packet_set::overlay::{WORK, overlay};
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::{Product, Set};
 use crate::report::{Certainty, DecidedBy, Reason, Side as SideName};
@@ -111,40 +113,73 @@ pub(super) fn list(
     let paths = Paths::new(comparison.before.conditions, joints, words(journey));
     for at in 0..paths.len() {
         for (path, parts) in cases(comparison, &paths, at, joints) {
-            let mut seen: [Vec<Product>; 4] = Default::default();
+            let mut lists: [Vec<Part>; 4] = Default::default();
             for part in parts {
                 let opens = |m: &usize| joints.get(*m).is_some_and(may_open);
-                let (at, list) = match part.difference {
+                let number = match part.difference {
                     Difference::None => continue,
-                    Difference::Gained => (0, &mut out.opened),
-                    Difference::Lost => (1, &mut out.closed),
-                    Difference::Undecided if part.members.iter().any(opens) => {
-                        (2, &mut out.undecided)
-                    }
-                    Difference::Undecided => (3, &mut out.perhaps_closed),
+                    Difference::Gained => 0,
+                    Difference::Lost => 1,
+                    Difference::Undecided if part.members.iter().any(opens) => 2,
+                    Difference::Undecided => 3,
                 };
-                // Each packet of a list once.
-                let Some(seen) = seen.get_mut(at) else {
-                    continue;
-                };
-                let fresh = subtract_all(vec![part.product.clone()], seen.iter());
-                let fresh = subtract_all(fresh, declared.iter().copied());
-                if fresh.is_empty() {
-                    continue;
+                if let Some(list) = lists.get_mut(number) {
+                    list.push(part);
                 }
-                seen.extend(fresh.iter().cloned());
-                let Some((certainty, rules, why)) = told(comparison, device, joints, &part) else {
-                    continue;
-                };
-                list.add(
-                    (family, journey, certainty),
-                    device,
-                    (rules, why),
-                    (&path, fresh.into_iter().map(&at_home)),
-                );
+            }
+            let all = [
+                &mut out.opened,
+                &mut out.closed,
+                &mut out.undecided,
+                &mut out.perhaps_closed,
+            ];
+            for (list, parts) in all.into_iter().zip(lists) {
+                for (part, packets) in once(&parts) {
+                    let packets = subtract_all(packets, declared.iter().copied());
+                    if packets.is_empty() {
+                        continue;
+                    }
+                    let Some((certainty, rules, why)) = told(comparison, device, joints, part)
+                    else {
+                        continue;
+                    };
+                    list.add(
+                        (family, journey, certainty),
+                        device,
+                        (rules, why),
+                        (&path, packets.into_iter().map(&at_home)),
+                    );
+                }
             }
         }
     }
+}
+
+/// The packets of each part that are in none before it: each packet of a list
+/// once.
+fn once(parts: &[Part]) -> Vec<(&Part, Vec<Product>)> {
+    let products: Vec<&Product> = parts.iter().map(|part| &part.product).collect();
+    let found = overlay(&products, &|_| true, WORK);
+    let mut out: Vec<(&Part, Vec<Product>)> = parts.iter().map(|p| (p, Vec::new())).collect();
+    let first = |held: &Vec<usize>| held.first().copied();
+    let cells = found
+        .cells
+        .into_iter()
+        .map(|(cell, held)| (first(&held), cell));
+    let crowded = found
+        .crowds
+        .into_iter()
+        .flatten()
+        .map(|(product, at)| (Some(at), product));
+    for (at, product) in cells.chain(crowded) {
+        if let Some((_, packets)) = at.and_then(|at| out.get_mut(at)) {
+            packets.push(product);
+        }
+    }
+    for (_, packets) in &mut out {
+        *packets = minimize(std::mem::take(packets));
+    }
+    out
 }
 
 /// The parts of packets that are treated differently, or may be, by the path
