@@ -2,10 +2,10 @@
 
 use crate::graph::journey::{Act, Visit};
 use crate::graph::{Disposition, Outcome, Side};
+use crate::packet_set::Product;
 use crate::packet_set::decompose::RuleRef;
 use crate::packet_set::minimize::minimize;
 use crate::packet_set::product::Dim;
-use crate::packet_set::{Assumed, Product};
 use crate::report::{
     AssumptionReport, Decision, Reason, ReasonKind, Region, Side as SideName, WitnessPacket,
 };
@@ -425,11 +425,15 @@ pub const fn action_text(action: &Action, act: Act) -> &'static str {
     }
 }
 
-/// The conditions that assumptions are about, as reasons.
+/// The conditions that variables stand for, as reasons.
 #[must_use]
-pub fn reasons(side: &Side<'_>, name: SideName, device: &str, assumed: &Assumed) -> Vec<Reason> {
-    let mut out: Vec<Reason> = assumed
-        .variables()
+pub fn reasons(
+    side: &Side<'_>,
+    name: SideName,
+    device: &str,
+    variables: impl Iterator<Item = u32>,
+) -> Vec<Reason> {
+    let mut out: Vec<Reason> = variables
         .filter_map(|v| side.conditions.condition(v))
         .map(|condition| {
             let span = side.span_of(&condition.key);

@@ -13,6 +13,7 @@ use crate::report::{Certainty, DecidedBy, Reason, Side as SideName};
 use crate::verdict::{Comparison, Difference, Joint, Part, Picked, any_own, perhaps_own};
 use fw_model::Family;
 use fw_model::evaluate::Journey;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Which way packets take that begin or end at the device.
@@ -236,9 +237,9 @@ fn told(
     if part.difference != Difference::Undecided {
         return Some((Certainty::Certain, rules, Vec::new()));
     }
-    let why = members()
-        .flat_map(|j| reasons(comparison.after, SideName::After, device, &j.assumed))
-        .collect();
+    let variables: BTreeSet<u32> = members().flat_map(|j| j.assumed.variables()).collect();
+    let variables = variables.into_iter();
+    let why = reasons(comparison.after, SideName::After, device, variables);
     Some((Certainty::Possible, rules, why))
 }
 
