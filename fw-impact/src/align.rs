@@ -31,17 +31,22 @@ pub struct Gap {
 #[must_use]
 pub fn reachable(device: &Device) -> FxHashSet<FilterId> {
     let pipeline = &device.pipeline;
-    let mut todo: Vec<FilterId> = [
+    let stages = [
         &pipeline.prerouting,
         &pipeline.forward,
         &pipeline.input,
         &pipeline.output,
         &pipeline.postrouting,
-    ]
-    .into_iter()
-    .flatten()
-    .map(|stage| stage.filter)
-    .collect();
+    ];
+    reachable_from(device, stages.into_iter().flatten().map(|s| s.filter))
+}
+
+/// These filters and those that they lead to.
+pub(crate) fn reachable_from(
+    device: &Device,
+    filters: impl Iterator<Item = FilterId>,
+) -> FxHashSet<FilterId> {
+    let mut todo: Vec<FilterId> = filters.collect();
     let mut out = FxHashSet::default();
     while let Some(id) = todo.pop() {
         if !out.insert(id) {

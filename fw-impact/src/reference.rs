@@ -5,6 +5,7 @@
 //! [`fw_model::evaluate`] follow each of them rule by rule. The two must agree
 //! on what becomes of the packet, on how it is translated, and on its reply.
 
+pub mod exposure;
 pub mod network;
 
 use crate::graph::device::Query;
@@ -322,12 +323,17 @@ struct Case<'c> {
 
 /// True if routes that the configuration does not show may know the packet's
 /// destination.
-fn unknown_way(side: &Side<'_>, case: &Case<'_>, packet: &fw_model::Packet) -> bool {
+fn unknown_way(
+    side: &Side<'_>,
+    number: usize,
+    ingress: Option<&str>,
+    packet: &fw_model::Packet,
+) -> bool {
     let destination = fw_model::address::bits(packet.destination);
-    side.devices.get(case.device).is_some_and(|here| {
-        let interface = case.ingress.and_then(|name| here.device.interface(name));
+    side.devices.get(number).is_some_and(|here| {
+        let interface = ingress.and_then(|name| here.device.interface(name));
         let vrf = interface.map(|i| i.vrf.clone()).unwrap_or_default();
-        here.routes_of(vrf, case.family)
+        here.routes_of(vrf, packet.family())
             .iter()
             .any(|(set, exit)| set.contains(destination) && *exit == Exit::Unknown)
     })
@@ -398,7 +404,7 @@ fn compare(
         .iter()
         .filter(|o| o.piece.assumed.satisfied(&truth))
         .collect();
-    let balanced = matching.is_empty() && !unknown_way(side, case, &packet);
+    let balanced = matching.is_empty() && !unknown_way(side, case.device, case.ingress, &packet);
     if balanced && holding.iter().any(|o| on_a_way(side, o)) {
         // Routes of equal weight, and none of them leads where the case says.
         return Ok(());
@@ -427,7 +433,7 @@ fn compare(
     let unmoved = evaluation.translated.destination == packet.destination;
     if case.egress.is_none()
         && (unrouted || unmoved)
-        && unknown_way(side, case, &evaluation.translated)
+        && unknown_way(side, case.device, case.ingress, &evaluation.translated)
     {
         context.egress = case.leaves;
         evaluation = evaluate(device, packet, &context);

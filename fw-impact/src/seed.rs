@@ -1,7 +1,7 @@
 //! Where a rule that differs may make a difference: the packets that it may
 //! match, in the words of packets as they enter the device, and the interfaces.
 
-use crate::align::{Gap, Unpaired, reachable};
+use crate::align::{Gap, Unpaired, reachable, reachable_from};
 use crate::entrance::{Entrances, both, everything};
 use crate::graph::Side;
 use crate::graph::side::DeviceSide;
@@ -14,9 +14,9 @@ use fw_model::nat::AddressTranslation;
 use fw_model::packet::ConnectionState;
 use fw_model::service::PORT_MAX;
 use fw_model::{
-    Action, Device, Family, Filter, FilterId, IntervalSet, Rule, StageKind, Translation,
+    Action, Device, Family, Filter, FilterId, IntervalSet, Rule, Stage, StageKind, Translation,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -57,7 +57,11 @@ pub(crate) fn seeds(
         b.extend(olds.into_iter().flat_map(|m| m.seeds));
         a.extend(news.into_iter().flat_map(|m| m.seeds));
     }
-    out.map(|seeds| join(translated(side, family, [old, new], seeds)))
+    let changed = |of: fn(&Gap) -> &Vec<Unpaired>| -> FxHashSet<FilterId> {
+        gaps.iter().flat_map(of).map(|u| u.filter).collect()
+    };
+    let changed = [changed(|g| &g.before), changed(|g| &g.after)];
+    out.map(|seeds| join(translated(side, family, [old, new], &changed, seeds)))
 }
 
 /// What a rule may match.
@@ -188,8 +192,60 @@ fn translated(
     side: &Side<'_>,
     family: Family,
     devices: [&DeviceSide<'_>; 2],
+    changed: &[FxHashSet<FilterId>; 2],
     seeds: Vec<Seed>,
 ) -> Vec<Seed> {
+    // What one version translates counts for the rules of both: rules that are
+    // behind a translation in one of them.
+    let behind = devices
+        .iter()
+        .zip(changed)
+        .any(|(here, changed)| behind_translation(here.device, changed));
+    if !behind {
+        return seeds;
+    }
+    let (more, rerouted) = originals(side, family, devices, &seeds);
+    let mut all = seeds;
+    all.extend(more);
+    if rerouted {
+        // A translation may change the egress; a rule in front of it asks for
+        // the old one.
+        let any: Set = Arc::new(IntervalSet::range(0, INTERFACE_MAX));
+        for seed in &mut all {
+            let [_, egress] = &mut seed.ways;
+            *egress = Arc::clone(&any);
+        }
+    }
+    all
+}
+
+/// The destinations whose packets a translation may send to one of `to`, and
+/// `to` itself.
+pub(crate) fn leading_to(
+    side: &Side<'_>,
+    family: Family,
+    devices: [&DeviceSide<'_>; 2],
+    to: IntervalSet,
+) -> IntervalSet {
+    let all = everything(family);
+    let seed = Seed {
+        packets: all.packets.with(Dim::Destination, Arc::new(to.clone())),
+        ways: all.ways,
+    };
+    let (more, _) = originals(side, family, devices, &[seed]);
+    more.iter().fold(to, |all, seed| {
+        all.union(seed.packets.get(Dim::Destination))
+    })
+}
+
+/// The packets that translations may turn into packets of these seeds; and
+/// true if any may change the way of packets.
+fn originals(
+    side: &Side<'_>,
+    family: Family,
+    devices: [&DeviceSide<'_>; 2],
+    seeds: &[Seed],
+) -> (Vec<Seed>, bool) {
     let mut pool = SetPool::default();
     let mut more = Vec::new();
     let mut rerouted = false;
@@ -216,7 +272,7 @@ fn translated(
                 };
                 let from = entering(side, family, here, place, &mut entrances, &mut pool);
                 for original in from.seeds.iter().map(|s| &s.packets) {
-                    for seed in &seeds {
+                    for seed in seeds {
                         let packets = before_translation(family, translation, original, seed);
                         let Some(packets) = packets.filter(|p| *p != seed.packets) else {
                             continue;
@@ -228,18 +284,7 @@ fn translated(
             }
         }
     }
-    let mut all = seeds;
-    all.extend(more);
-    if rerouted {
-        // A translation may change the egress; a rule in front of it asks for
-        // the old one.
-        let any: Set = Arc::new(IntervalSet::range(0, INTERFACE_MAX));
-        for seed in &mut all {
-            let [_, egress] = &mut seed.ways;
-            *egress = Arc::clone(&any);
-        }
-    }
-    all
+    (more, rerouted)
 }
 
 /// The packets of a NAT rule that it may turn into packets of a seed.
@@ -277,17 +322,25 @@ fn before_translation(
     Some(product)
 }
 
+/// True if packets may be translated before they meet some of these lists.
+fn behind_translation(device: &Device, changed: &FxHashSet<FilterId>) -> bool {
+    let p = &device.pipeline;
+    let journeys: [&[&[Stage]]; 3] = [
+        &[&p.prerouting, &p.forward, &p.postrouting],
+        &[&p.prerouting, &p.input],
+        &[&p.output, &p.postrouting],
+    ];
+    journeys.iter().any(|hooks| {
+        let stages: Vec<&Stage> = hooks.iter().copied().flatten().collect();
+        let nat = stages.iter().position(|s| s.kind == StageKind::Nat);
+        let later = nat.and_then(|at| stages.get(at + 1..)).unwrap_or_default();
+        let lists = reachable_from(device, later.iter().map(|s| s.filter));
+        lists.iter().any(|list| changed.contains(list))
+    })
+}
+
+/// The lists that translate.
 fn nat_filters(device: &Device) -> Vec<FilterId> {
-    let starts: Vec<FilterId> = device
-        .pipeline
-        .prerouting
-        .iter()
-        .filter(|s| s.kind == StageKind::Nat)
-        .map(|s| s.filter)
-        .collect();
-    if starts.is_empty() {
-        return Vec::new();
-    }
     let used = reachable(device);
     let mut out: Vec<FilterId> = (0u32..)
         .map(FilterId)

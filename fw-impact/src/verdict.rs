@@ -357,7 +357,8 @@ impl<'s, 'a> Comparison<'s, 'a> {
         out
     }
 
-    fn cell(
+    /// What becomes of some packets of these joints.
+    pub(crate) fn cell(
         &self,
         joints: &[Joint],
         family: Family,

@@ -8,6 +8,7 @@ use fw_impact::{Counterfactual, Edit};
 use fw_model::{Ledger, LineStatus, Snapshot, Source, SourceId};
 use fw_parse::vendor::Vendor;
 use imara_diff::{Algorithm, Diff, Hunk, InternedInput};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All edits of a comparison.
@@ -205,10 +206,15 @@ impl<'a> Edits<'a> {
         let after_lines = lines(new);
         // Line endings, blanks at the end of a line and counters are no
         // difference.
-        let plain = |line: &'_ String| vendor.without_counters(line.trim_end()).into_owned();
-        let mut input: InternedInput<String> = InternedInput::default();
-        input.update_before(before_lines.iter().map(plain));
-        input.update_after(after_lines.iter().map(plain));
+        let [old_plain, new_plain] = [&before_lines, &after_lines].map(|lines| {
+            let lines = lines.iter().map(|line| line.trim_end());
+            lines
+                .map(|line| vendor.without_counters(line))
+                .collect::<Vec<Cow<'_, str>>>()
+        });
+        let mut input: InternedInput<&str> = InternedInput::default();
+        input.update_before(old_plain.iter().map(AsRef::as_ref));
+        input.update_after(new_plain.iter().map(AsRef::as_ref));
         let mut diff = Diff::compute(Algorithm::Histogram, &input);
         diff.postprocess_lines(&input);
         let mut file = FilePair {

@@ -60,9 +60,12 @@ pub(super) fn both(
         let one = Arc::new(one);
         for other in run_within(second, &entering, family, &entered, &assumed, &within) {
             out.looked += 1;
-            if other.disposition == Disposition::Local
-                || (one.disposition.stays() && other.disposition.stays())
-            {
+            // A branch of an unknown counts even where packets are no transit on
+            // it: on the others they may be.
+            let stays = one.disposition.stays()
+                && other.disposition.stays()
+                && (other.piece.assumed.is_empty() || one.disposition != other.disposition);
+            if other.disposition == Disposition::Local || stays {
                 continue;
             }
             let product = other.piece.entered();

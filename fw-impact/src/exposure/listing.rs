@@ -3,19 +3,18 @@
 
 use super::bounds::{addresses, hull, ports, rest, services};
 use super::{CASES, Differences};
-use crate::describe::{decisions, place, reasons, regions, typical, witness};
-use crate::graph::Disposition;
+use crate::describe::{place, regions, typical, witness};
 use crate::packet_set::Product;
 use crate::packet_set::minimize::minimize;
-use crate::packet_set::product::{Dim, subtract_all};
+use crate::packet_set::product::Dim;
 use crate::report::{
     Bound, Certainty, DecidedBy, Decision, Exposure, Reason, ReasonKind, Region, Side as SideName,
     TrafficGroup,
 };
-use crate::verdict::{Comparison, Difference, Joint, Part, any_own, perhaps_own};
+use crate::verdict::Comparison;
 use fw_model::evaluate::Journey;
 use fw_model::service::PORT_MAX;
-use fw_model::{ConditionKind, Device, Family, IntervalSet};
+use fw_model::{Device, Family, IntervalSet};
 use rustc_hash::FxHashMap;
 
 /// A list of a report.
@@ -37,6 +36,22 @@ enum Group {
     Packets(Growing),
     /// This may open or close these packets, or anything.
     Perhaps(Option<(Family, Product)>, Reason),
+}
+
+/// Packets of a list that take one path.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'l> {
+    /// Their family.
+    pub family: Family,
+    /// Which way they take; `None`: any.
+    pub journey: Option<Journey>,
+    /// Whether it is known that the list is theirs.
+    pub certainty: Certainty,
+    /// The path, where the snapshot leaves it open, or what the entries say of
+    /// packets of the device itself.
+    pub path: Option<&'l str>,
+    /// The packets.
+    pub packets: &'l [Product],
 }
 
 /// A group to which more packets may come.
@@ -74,6 +89,37 @@ impl Listing {
         self.known.clear();
         self.groups.extend(other.groups);
         self
+    }
+
+    /// The packets of the list, and whether the list may hold any packet at
+    /// all besides.
+    #[must_use]
+    pub fn packets(&self) -> (Vec<Listed<'_>>, bool) {
+        let mut out = Vec::new();
+        let mut anything = false;
+        for group in &self.groups {
+            match group {
+                Group::Packets(growing) => {
+                    let (family, journey, certainty) = growing.kind;
+                    out.extend(growing.packets.iter().map(|(path, packets)| Listed {
+                        family,
+                        journey: Some(journey),
+                        certainty,
+                        path: path.as_deref(),
+                        packets,
+                    }));
+                }
+                Group::Perhaps(Some((family, packets)), _) => out.push(Listed {
+                    family: *family,
+                    journey: None,
+                    certainty: Certainty::Possible,
+                    path: None,
+                    packets: std::slice::from_ref(packets),
+                }),
+                Group::Perhaps(None, _) => anything = true,
+            }
+        }
+        (out, anything)
     }
 
     /// The entries, and the groups they belong to, in the same order.
@@ -114,18 +160,22 @@ impl Listing {
         (entries, groups)
     }
 
-    fn add(
+    /// Adds packets that take a path to the group of the rules that decide.
+    pub(super) fn add(
         &mut self,
         kind: Kind,
         device: &str,
         (decided_by, why): (DecidedBy, Vec<Reason>),
-        (path, products): (Option<String>, Vec<Product>),
+        (path, products): (&Option<String>, impl Iterator<Item = Product>),
     ) {
         let key = (kind, device.to_owned(), decided_by.clone());
         let known = self.known.get(&key).and_then(|&at| self.groups.get_mut(at));
         if let Some(Group::Packets(group)) = known {
             group.reasons.extend(why);
-            group.packets.push((path, products));
+            match group.packets.iter_mut().find(|(p, _)| p == path) {
+                Some((_, known)) => known.extend(products),
+                None => group.packets.push((path.clone(), products.collect())),
+            }
             return;
         }
         self.known.insert(key, self.groups.len());
@@ -134,7 +184,7 @@ impl Listing {
             device: device.to_owned(),
             decided_by,
             reasons: why,
-            packets: vec![(path, products)],
+            packets: vec![(path.clone(), products.collect())],
         }));
     }
 
@@ -249,10 +299,14 @@ fn join(group: &mut TrafficGroup, other: &TrafficGroup) -> bool {
 
 impl Growing {
     fn finish(self) -> (Vec<Exposure>, TrafficGroup) {
-        let (family, journey, certainty) = self.kind;
+        let (family, _, certainty) = self.kind;
         let mut why = self.reasons;
         why.sort();
         why.dedup();
+        // The ways are told as such; what is undecided on them says more.
+        if why.iter().any(|r| r.kind != ReasonKind::Path) {
+            why.retain(|r| r.kind != ReasonKind::Path);
+        }
         let any_port = IntervalSet::range(0, PORT_MAX);
         let packets: Vec<(Option<String>, Vec<Product>)> = self
             .packets
@@ -286,9 +340,6 @@ impl Growing {
             None
         };
         let mut paths: Vec<String> = packets.iter().filter_map(|(p, _)| p.clone()).collect();
-        if paths.is_empty() {
-            paths.extend(words(journey).map(str::to_owned));
-        }
         paths.sort();
         paths.dedup();
         let group = TrafficGroup {
@@ -308,152 +359,6 @@ impl Growing {
         };
         (entries, group)
     }
-}
-
-/// Which way packets take that begin or end at the device.
-const fn words(journey: Journey) -> Option<&'static str> {
-    match journey {
-        Journey::Through => None,
-        Journey::ToDevice => Some("to the device itself"),
-        Journey::FromDevice => Some("of the device itself"),
-    }
-}
-
-/// The path of packets that the snapshot leaves open, as words.
-fn path_of(comparison: &Comparison<'_, '_>, joint: &Joint) -> Option<String> {
-    let open = joint
-        .assumed
-        .variables()
-        .filter_map(|v| comparison.before.conditions.condition(v))
-        .any(|c| c.kind == ConditionKind::Path);
-    if !open {
-        return None;
-    }
-    let crossing = joint.after.crossings.first()?;
-    let words = |end| joint.after.piece.interface_words(end);
-    Some(format!(
-        "{} -> {}",
-        words(crossing.ingress.as_ref()),
-        words(crossing.egress.as_ref())
-    ))
-}
-
-/// Adds what became of these packets to the lists.
-pub(super) fn list(
-    comparison: &Comparison<'_, '_>,
-    (family, journey): (Family, Journey),
-    device: &str,
-    joints: Vec<Joint>,
-    declared: &[&Product],
-    out: &mut Differences,
-) {
-    let perhaps = comparison
-        .before
-        .devices
-        .iter()
-        .find(|d| d.device.name == device)
-        .and_then(perhaps_own);
-    let at_home = |product: Product| match (&perhaps, journey) {
-        (Some(perhaps), Journey::ToDevice) => any_own(family, product, Dim::Destination, perhaps),
-        (Some(perhaps), Journey::FromDevice) => any_own(family, product, Dim::Source, perhaps),
-        _ => product,
-    };
-    // Each open path is a case of its own, so that its verdicts are certain.
-    let mut by_path: Vec<(Option<String>, Vec<Joint>)> = Vec::new();
-    for joint in joints {
-        let path = path_of(comparison, &joint).or(words(journey).map(str::to_owned));
-        match by_path.iter_mut().find(|(p, _)| *p == path) {
-            Some((_, list)) => list.push(joint),
-            None => by_path.push((path, vec![joint])),
-        }
-    }
-    for (path, joints) in by_path {
-        let parts = comparison.parts(&joints);
-        let opens = |part: &Part| {
-            part.members
-                .iter()
-                .any(|&m| joints.get(m).is_some_and(may_open))
-        };
-        type Chosen<'p> = &'p dyn Fn(&Part) -> bool;
-        let lists: [(Difference, Chosen<'_>, &mut Listing); 4] = [
-            (Difference::Gained, &|_| true, &mut out.opened),
-            (Difference::Lost, &|_| true, &mut out.closed),
-            (Difference::Undecided, &opens, &mut out.undecided),
-            (
-                Difference::Undecided,
-                &|p| !opens(p),
-                &mut out.perhaps_closed,
-            ),
-        ];
-        for (difference, chosen, list) in lists {
-            let certainty = if difference == Difference::Undecided {
-                Certainty::Possible
-            } else {
-                Certainty::Certain
-            };
-            // Packets by their pair of deciding rules, each packet once.
-            let mut seen: Vec<Product> = Vec::new();
-            let mut groups: Vec<(DecidedBy, Vec<Reason>, Vec<Product>)> = Vec::new();
-            let mut known: FxHashMap<DecidedBy, usize> = FxHashMap::default();
-            for part in parts
-                .iter()
-                .filter(|p| p.difference == difference && chosen(p))
-            {
-                let fresh = subtract_all(vec![part.product.clone()], &seen);
-                let fresh = subtract_all(fresh, declared.iter().copied());
-                if fresh.is_empty() {
-                    continue;
-                }
-                seen.extend(fresh.iter().cloned());
-                let members = || part.members.iter().filter_map(|&m| joints.get(m));
-                let Some(joint) = members().next() else {
-                    continue;
-                };
-                let by = DecidedBy {
-                    before: decisions(comparison.before, &joint.before),
-                    after: decisions(comparison.after, &joint.after),
-                };
-                let why: Vec<Reason> = if certainty == Certainty::Possible {
-                    members()
-                        .flat_map(|j| {
-                            reasons(comparison.after, SideName::After, device, &j.assumed)
-                        })
-                        .collect()
-                } else {
-                    Vec::new()
-                };
-                match known.get(&by).and_then(|&at| groups.get_mut(at)) {
-                    Some(group) => {
-                        group.1.extend(why);
-                        group.2.extend(fresh);
-                    }
-                    None => {
-                        known.insert(by.clone(), groups.len());
-                        groups.push((by, why, fresh));
-                    }
-                }
-            }
-            for (by, why, products) in groups {
-                let products = products.into_iter().map(&at_home).collect();
-                list.add(
-                    (family, journey, certainty),
-                    device,
-                    (by, why),
-                    (path.clone(), products),
-                );
-            }
-        }
-    }
-}
-
-/// True if the packets pass after the change and did not before, on this
-/// branch of undecidable conditions.
-fn may_open(joint: &Joint) -> bool {
-    use Disposition::{Exhausted, Local, Permitted};
-    let passes = |d: &Disposition| matches!(d, Permitted | Local);
-    let unknown = |d: &Disposition| matches!(d, Exhausted);
-    let (before, after) = (&joint.before.disposition, &joint.after.disposition);
-    unknown(before) || unknown(after) || (!passes(before) && passes(after))
 }
 
 /// More cases than are told apart: what the rest of them opens or closes is not

@@ -4,21 +4,25 @@
 //! at, and of those only the parts that such a rule decides on one side.
 
 mod bounds;
+mod branches;
+mod cases;
 mod follow;
 mod listing;
 
-pub use listing::Listing;
+pub use listing::{Listed, Listing};
 
 use crate::align::Unpaired;
 use crate::change::translations;
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::{Budget, Product};
 use crate::report::{Change, Side as SideName};
+use crate::seed::leading_to;
 use crate::verdict::{Comparison, Joint, perhaps_own};
+use cases::list;
 use follow::{any_flow, both};
 use fw_model::evaluate::Journey;
 use fw_model::{Device, Family, IntervalSet};
-use listing::{list, opaque_lines, too_many};
+use listing::{opaque_lines, too_many};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
@@ -127,7 +131,7 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[Declared]) -> Di
 
 /// True if a device cannot carry IPv6: its interfaces are all known, and none
 /// has an IPv6 address or a route.
-fn no_ipv6(device: &Device) -> bool {
+pub(crate) fn no_ipv6(device: &Device) -> bool {
     let v4 = |net: &ipnet::IpNet| Family::of(net.addr()) == Family::V4;
     let addressed = |i: &&fw_model::Interface| !i.addresses.is_empty();
     device.interfaces_complete
@@ -181,6 +185,7 @@ fn of_device(
     };
     let own = old.own(family);
     let perhaps = perhaps_own(old);
+    let here = old;
     let old = old.device;
     let Some(change) = comparison.locality.device(old_number) else {
         return Found::default();
@@ -225,6 +230,15 @@ fn of_device(
         if everywhere {
             regions.push(whole.clone());
         } else {
+            // Translated packets go where their new destination does.
+            let mut news = comparison.after.devices.iter();
+            let there = news.find(|d| d.device.name == old.name);
+            let moved = leading_to(
+                comparison.before,
+                family,
+                [here, there.unwrap_or(here)],
+                moved,
+            );
             let set = Arc::new(moved);
             let to = whole.with(Dim::Destination, Arc::clone(&set));
             regions.extend(whole.with(Dim::Source, set).subtract(&to));

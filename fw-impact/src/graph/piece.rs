@@ -471,12 +471,23 @@ impl Piece {
     /// The interfaces that an end may be, in words.
     #[must_use]
     pub fn interface_words(&self, passage: Option<&Passage>) -> String {
+        self.words_within(passage, None)
+    }
+
+    /// [`Self::interface_words`], of an open end those of `within` alone.
+    #[must_use]
+    pub fn words_within(&self, passage: Option<&Passage>, within: Option<&Set>) -> String {
         match passage {
             None => "itself".into(),
             Some(Passage::Interface(name)) => (**name).to_owned(),
-            Some(Passage::Open(variable)) => self
-                .way_choice(*variable)
-                .map_or_else(String::new, |of| of.words(&self.variable(*variable))),
+            Some(Passage::Open(variable)) => {
+                let numbers = self.variable(*variable);
+                let of = |of: &Arc<Interfaces>| match within {
+                    Some(within) => of.words(&numbers.intersect(within)),
+                    None => of.words(&numbers),
+                };
+                self.way_choice(*variable).map_or_else(String::new, of)
+            }
         }
     }
 

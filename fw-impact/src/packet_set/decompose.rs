@@ -69,7 +69,8 @@ pub struct Decided {
     pub fate: Fate,
     /// On this branch of undecidable conditions.
     pub assumed: Assumed,
-    /// The rules that had a say: jumps, rules with effects, the decider last.
+    /// The rules that had a say: jumps and returns, rules with effects, the
+    /// decider last.
     pub trail: Vec<RuleRef>,
     /// Marks behind the stage.
     pub marks: Marks,
@@ -409,7 +410,7 @@ impl Run<'_> {
         for effect in &rule.effects {
             affect(&mut item.marks, effect);
         }
-        if !matches!(rule.action, Action::Continue | Action::Return) || !rule.effects.is_empty() {
+        if !matches!(rule.action, Action::Continue) || !rule.effects.is_empty() {
             item.trail = Some(Rc::new(Trail {
                 rule: place,
                 before: item.trail.take(),
