@@ -1,8 +1,8 @@
 //! What becomes of the packets of a device: the parts of them that end
 //! differently, by the path that they take.
 
-use super::Differences;
 use super::branches::other_branches;
+use super::{Differences, relocated};
 use crate::describe::{decisions, reasons};
 use crate::graph::{Disposition, Outcome};
 use crate::packet_set::product::{Dim, subtract_all};
@@ -113,6 +113,75 @@ pub(super) fn list(
     declared: &[&Product],
     out: &mut Differences,
 ) {
+    // Each open path is a case of its own, so that its verdicts are certain.
+    let by_path = by_path(joints, |joint| {
+        path_of(comparison, joint).or(words(journey).map(str::to_owned))
+    });
+    list_paths(
+        comparison,
+        (family, journey),
+        device,
+        by_path,
+        declared,
+        out,
+    );
+}
+
+/// Adds what became of packets whose senders live behind another interface
+/// than before, unless the lists have them already.
+pub(super) fn list_relocated(
+    comparison: &Comparison<'_, '_>,
+    (family, journey): (Family, Journey),
+    device: &str,
+    joints: Vec<Joint>,
+    declared: &[&Product],
+    out: &mut Differences,
+) {
+    if joints.is_empty() {
+        return;
+    }
+    let by_path = by_path(joints, |joint| {
+        let path = relocated::path_of(joint);
+        match words(journey) {
+            Some(words) => path.map(|path| format!("{words}, {path}")),
+            None => path,
+        }
+    });
+    let told: Vec<Product> = [&out.opened, &out.closed]
+        .iter()
+        .flat_map(|list| list.packets().0)
+        .filter(|l| l.family == family && l.journey == Some(journey))
+        .flat_map(|l| l.packets.to_vec())
+        .collect();
+    let known: Vec<&Product> = declared.iter().copied().chain(&told).collect();
+    let kind = (family, journey);
+    list_paths(comparison, kind, device, by_path, &known, out);
+}
+
+/// Joints by the path that they take.
+fn by_path(
+    joints: Vec<Joint>,
+    path_of: impl Fn(&Joint) -> Option<String>,
+) -> Vec<(Option<String>, Vec<Joint>)> {
+    let mut out: Vec<(Option<String>, Vec<Joint>)> = Vec::new();
+    for joint in joints {
+        let path = path_of(&joint);
+        match out.iter_mut().find(|(p, _)| *p == path) {
+            Some((_, list)) => list.push(joint),
+            None => out.push((path, vec![joint])),
+        }
+    }
+    out
+}
+
+fn list_paths(
+    comparison: &Comparison<'_, '_>,
+    (family, journey): (Family, Journey),
+    device: &str,
+    by_path: Vec<(Option<String>, Vec<Joint>)>,
+    declared: &[&Product],
+    out: &mut Differences,
+) {
     let perhaps = comparison
         .before
         .devices
@@ -124,15 +193,6 @@ pub(super) fn list(
         (Some(perhaps), Journey::FromDevice) => any_own(family, product, Dim::Source, perhaps),
         _ => product,
     };
-    // Each open path is a case of its own, so that its verdicts are certain.
-    let mut by_path: Vec<(Option<String>, Vec<Joint>)> = Vec::new();
-    for joint in joints {
-        let path = path_of(comparison, &joint).or(words(journey).map(str::to_owned));
-        match by_path.iter_mut().find(|(p, _)| *p == path) {
-            Some((_, list)) => list.push(joint),
-            None => by_path.push((path, vec![joint])),
-        }
-    }
     let beside: Vec<Vec<Joint>> = (0..by_path.len())
         .map(|at| other_branches(comparison, &by_path, at))
         .collect();

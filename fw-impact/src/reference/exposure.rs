@@ -8,7 +8,8 @@
 
 use super::{Landmarks, Random, pick_packet, routed, unknown as unknown_exit};
 use crate::describe::packet;
-use crate::exposure::{Differences, Listed, differences, no_ipv6};
+use crate::exposure::relocated::interfaces;
+use crate::exposure::{Differences, Listed, Listing, differences, no_ipv6};
 use crate::graph::Side;
 use crate::graph::piece::Passage;
 use crate::packet_set::{Assumed, ConditionTable, Product};
@@ -59,6 +60,7 @@ struct Pair<'p, 's> {
 }
 
 /// A packet on a way of its own.
+#[derive(Clone, Copy)]
 struct Case<'c> {
     packet: Packet,
     journey: Journey,
@@ -161,6 +163,13 @@ impl Pair<'_, '_> {
             .map(|here| here.device)
     }
 
+    /// The addresses that the device has on either side.
+    fn own(&self, family: Family) -> IntervalSet {
+        let of = |side: &&Side<'_>| side.devices.first().map(|here| here.own(family).clone());
+        let owns = self.sides.iter().filter_map(of);
+        owns.fold(IntervalSet::new(), |all, own| all.union(&own))
+    }
+
     /// A packet that passes on one side alone is listed.
     fn any_packet(
         &self,
@@ -193,10 +202,10 @@ impl Pair<'_, '_> {
             Journey::FromDevice => Some(0),
         };
         if let Some(slot) = end.and_then(|at| region.sets.get_mut(at))
-            && let Some(old) = self.sides[0].devices.first()
-            && !old.own(family).is_empty()
+            && let own = self.own(family)
+            && !own.is_empty()
         {
-            *slot = Arc::clone(old.own(family));
+            *slot = Arc::new(own);
         }
         let Some(point) = pick_packet(&region, landmarks, random) else {
             return Ok(());
@@ -221,6 +230,7 @@ impl Pair<'_, '_> {
             leaves: random.pick(&leaving).map(|name| &**name),
             salt: random.next(),
         };
+        self.relocated_packet(&case, point, out)?;
         let Some([was, is]) = self.both(&case) else {
             return Ok(());
         };
@@ -235,22 +245,88 @@ impl Pair<'_, '_> {
             out.closed += 1;
             (&self.found.closed, "closed")
         };
-        let lists = [list, &self.found.undecided, &self.found.perhaps_closed];
-        let listed = lists.iter().any(|list| {
-            let (entries, anything) = list.packets();
-            anything
-                || entries.iter().any(|entry| {
-                    entry.family == family
-                        && entry.journey.is_none_or(|j| j == journey)
-                        && entry.packets.iter().any(|p| p.contains(point))
-                        && on_path(entry, ingress)
-                })
-        });
-        if listed {
+        if self.listed(&case, list, point, |entry| on_path(entry, ingress)) {
             Ok(())
         } else {
             Err(format!("{} is not listed as {word}", self.words(&case)))
         }
+    }
+
+    /// True if a list holds a packet, or those of what may differ do.
+    fn listed(
+        &self,
+        case: &Case<'_>,
+        list: &Listing,
+        point: [u128; 4],
+        on_path: impl Fn(&Listed<'_>) -> bool,
+    ) -> bool {
+        let lists = [list, &self.found.undecided, &self.found.perhaps_closed];
+        lists.iter().any(|list| {
+            let (entries, anything) = list.packets();
+            anything
+                || entries.iter().any(|entry| {
+                    entry.family == case.packet.family()
+                        && entry.journey.is_none_or(|j| j == case.journey)
+                        && entry.packets.iter().any(|p| p.contains(point))
+                        && on_path(entry)
+                })
+        })
+    }
+
+    /// A packet whose sender lives behind another interface than before is
+    /// listed if it passes by one of them alone.
+    fn relocated_packet(
+        &self,
+        case: &Case<'_>,
+        point: [u128; 4],
+        out: &mut Checked,
+    ) -> Result<(), String> {
+        let [old, new] = self.sides;
+        let family = case.packet.family();
+        let [lived, lives] = [old, new].map(|side| places(side, family, point, case.journey));
+        let ([was], [is]) = (lived.as_slice(), lives.as_slice()) else {
+            return Ok(());
+        };
+        if was == is {
+            return Ok(());
+        }
+        let Some([passed, passes]) = self.moving(case, was, is) else {
+            return Ok(());
+        };
+        out.packets += 1;
+        if passed == passes {
+            return Ok(());
+        }
+        let (list, word) = if passes {
+            out.opened += 1;
+            (&self.found.opened, "opened")
+        } else {
+            out.closed += 1;
+            (&self.found.closed, "closed")
+        };
+        if self.listed(case, list, point, |_| true) {
+            Ok(())
+        } else {
+            let words = self.words(case);
+            Err(format!(
+                "{words}, in by {was}, then {is}, is not listed as {word}"
+            ))
+        }
+    }
+
+    /// Whether a packet passes before the change by one interface, and after
+    /// it by another one; `None` where the reference knows too little.
+    fn moving(&self, case: &Case<'_>, was: &str, is: &str) -> Option<[bool; 2]> {
+        let [old, new] = self.sides;
+        let by = |side, ingress| {
+            let case = Case {
+                ingress: Some(ingress),
+                ..*case
+            };
+            let known = !routed(side, 0, case.ingress, &case.packet, unknown_exit);
+            (known && in_question(side, &case)).then(|| passes(side, &case))?
+        };
+        Some([by(old, was)?, by(new, is)?])
     }
 
     /// Packets of a certain entry pass on one side alone.
@@ -303,6 +379,28 @@ impl Pair<'_, '_> {
             return Ok(());
         };
         let salt = random.next();
+        if let Some((was, is)) = entry.path.and_then(interfaces) {
+            let case = Case {
+                packet,
+                journey,
+                ingress: None,
+                leaves: None,
+                salt,
+            };
+            let Some([passed, passes]) = self.moving(&case, was, is) else {
+                return Ok(());
+            };
+            out.certain += 1;
+            return if (passed, passes) == (!gained, gained) {
+                Ok(())
+            } else {
+                let words = self.words(&case);
+                Err(format!(
+                    "{words} {:?}: it passes before: {passed}, after: {passes}",
+                    entry.path
+                ))
+            };
+        }
         let mut wrong = None;
         let mut right = false;
         // It came in where the routes of one side say that its sender lives.
@@ -570,6 +668,7 @@ fn in_question(side: &Side<'_>, case: &Case<'_>) -> bool {
             }
             // Neighbours use the address on their subnet, and some devices
             // answer only where packets come in.
+            Journey::ToDevice if own.contains(from) => false,
             Journey::ToDevice => {
                 let near = case.ingress.and_then(|name| here.device.interface(name));
                 may_own(to)
