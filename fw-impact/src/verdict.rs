@@ -744,18 +744,6 @@ pub fn run_within(
         }
         let mut part = part;
         if let Some(device) = target {
-            // What has the device's own address as its source is its own.
-            let own = side.devices.get(device).map(|here| here.own(family));
-            let sources = part.get(Dim::Source);
-            if let Some(own) = own.filter(|own| own.meets(sources)) {
-                let [mine, others] = [sources.intersect(own), sources.subtract(own)];
-                let mine = part.with(Dim::Source, Arc::new(mine));
-                out.push(stay(family, mine, assumed, Disposition::Local));
-                if others.is_empty() {
-                    continue;
-                }
-                part = part.with(Dim::Source, Arc::new(others));
-            }
             let (near, none) = side.answered(family, &part, device);
             out.extend(
                 none.into_iter()

@@ -668,7 +668,6 @@ fn in_question(side: &Side<'_>, case: &Case<'_>) -> bool {
             }
             // Neighbours use the address on their subnet, and some devices
             // answer only where packets come in.
-            Journey::ToDevice if own.contains(from) => false,
             Journey::ToDevice => {
                 let near = case.ingress.and_then(|name| here.device.interface(name));
                 may_own(to)
