@@ -644,6 +644,9 @@ fn severity(
         TreatmentKind::TlsDecryption
         | TreatmentKind::Inspection
         | TreatmentKind::SecurityProfile => (Medium, None),
+        // Whether the packet's own application is among them is a matter of
+        // what passes, which is judged by itself.
+        TreatmentKind::Application if !was.is_empty() && !is.is_empty() => (Low, None),
         TreatmentKind::Application => (
             High,
             Some("passes only if it is identified as this application".into()),

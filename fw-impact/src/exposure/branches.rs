@@ -14,7 +14,7 @@ use std::sync::Arc;
 type Ways = [Option<Set>; 2];
 
 /// An end of a path: the interface, or the numbers of those that it may be.
-type PathEnd = Option<(Option<Arc<str>>, Option<Set>)>;
+pub(super) type PathEnd = Option<(Option<Arc<str>>, Option<Set>)>;
 
 /// The joints of a device by the path that they take.
 pub(super) struct Paths<'j> {
@@ -90,9 +90,13 @@ impl Variables<'_> {
 }
 
 impl<'j> Paths<'j> {
-    /// Sorts joints by path. `otherwise` is what to call the path of packets
-    /// whose path is not open.
-    pub fn new(conditions: &ConditionTable, joints: &'j [Joint], otherwise: Option<&str>) -> Self {
+    /// Sorts joints by path. `name` calls the path of a joint by its words, and
+    /// is told whether the snapshot leaves it open.
+    pub fn new(
+        conditions: &ConditionTable,
+        joints: &'j [Joint],
+        mut name: impl FnMut(&Joint, bool) -> Option<String>,
+    ) -> Self {
         let mut variables = Variables {
             conditions,
             known: FxHashMap::default(),
@@ -106,16 +110,9 @@ impl<'j> Paths<'j> {
             having: Vec::new(),
         };
         let mut by_words: FxHashMap<Option<String>, usize> = FxHashMap::default();
-        let mut by_ends: FxHashMap<[PathEnd; 2], Option<String>> = FxHashMap::default();
         let mut by_ways: FxHashMap<Ways, usize> = FxHashMap::default();
         for (at, joint) in joints.iter().enumerate() {
-            let words = if variables.open_path(joint) {
-                let words = by_ends.entry(ends(joint)).or_insert_with(|| words(joint));
-                words.clone()
-            } else {
-                None
-            };
-            let words = words.or_else(|| otherwise.map(str::to_owned));
+            let words = name(joint, variables.open_path(joint));
             let path = *by_words.entry(words).or_insert_with_key(|words| {
                 out.paths.push(Path {
                     words: words.clone(),
@@ -223,7 +220,8 @@ fn meet(one: &Ways, other: &Ways) -> bool {
     })
 }
 
-fn ends(joint: &Joint) -> [PathEnd; 2] {
+/// The ends of a joint's path.
+pub(super) fn path_ends(joint: &Joint) -> [PathEnd; 2] {
     let crossing = joint.after.crossings.first();
     let end = |passage: Option<&Passage>| {
         passage.map(|passage| match passage {
@@ -238,7 +236,7 @@ fn ends(joint: &Joint) -> [PathEnd; 2] {
 }
 
 /// The path of packets that the snapshot leaves open, as words.
-fn words(joint: &Joint) -> Option<String> {
+pub(super) fn path_words(joint: &Joint) -> Option<String> {
     let crossing = joint.after.crossings.first()?;
     let words = |end| joint.after.piece.interface_words(end);
     Some(format!(

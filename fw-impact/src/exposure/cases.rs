@@ -1,8 +1,8 @@
 //! What becomes of the packets of a device: the parts of them that end
 //! differently, by the path that they take.
 
-use super::Differences;
-use super::branches::Paths;
+use super::branches::{Paths, path_ends, path_words};
+use super::{Differences, relocated};
 use crate::describe::{decisions, reasons};
 use crate::graph::{Disposition, Outcome};
 use crate::packet_set::minimize::minimize;
@@ -13,6 +13,7 @@ use crate::report::{Certainty, DecidedBy, Reason, Side as SideName};
 use crate::verdict::{Comparison, Difference, Joint, Part, Picked, any_own, perhaps_own};
 use fw_model::Family;
 use fw_model::evaluate::Journey;
+use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -99,6 +100,64 @@ pub(super) fn list(
     declared: &[&Product],
     out: &mut Differences,
 ) {
+    // Each open path is a case of its own, so that its verdicts are certain.
+    let mut known: FxHashMap<_, Option<String>> = FxHashMap::default();
+    let paths = Paths::new(comparison.before.conditions, joints, |joint, open| {
+        let path = open.then(|| {
+            let path = known.entry(path_ends(joint));
+            path.or_insert_with(|| path_words(joint)).clone()
+        });
+        path.flatten().or_else(|| words(journey).map(str::to_owned))
+    });
+    list_paths(
+        comparison,
+        (family, journey),
+        device,
+        (joints, &paths),
+        declared,
+        out,
+    );
+}
+
+/// Adds what became of packets whose senders live behind another interface
+/// than before, unless the lists have them already.
+pub(super) fn list_relocated(
+    comparison: &Comparison<'_, '_>,
+    (family, journey): (Family, Journey),
+    device: &str,
+    joints: &[Joint],
+    declared: &[&Product],
+    out: &mut Differences,
+) {
+    if joints.is_empty() {
+        return;
+    }
+    let paths = Paths::new(comparison.before.conditions, joints, |joint, _| {
+        let path = relocated::path_of(joint);
+        match words(journey) {
+            Some(words) => path.map(|path| format!("{words}, {path}")),
+            None => path,
+        }
+    });
+    let told: Vec<Product> = [&out.opened, &out.closed]
+        .iter()
+        .flat_map(|list| list.packets().0)
+        .filter(|l| l.family == family && l.journey == Some(journey))
+        .flat_map(|l| l.packets.to_vec())
+        .collect();
+    let known: Vec<&Product> = declared.iter().copied().chain(&told).collect();
+    let kind = (family, journey);
+    list_paths(comparison, kind, device, (joints, &paths), &known, out);
+}
+
+fn list_paths(
+    comparison: &Comparison<'_, '_>,
+    (family, journey): (Family, Journey),
+    device: &str,
+    (joints, paths): (&[Joint], &Paths<'_>),
+    declared: &[&Product],
+    out: &mut Differences,
+) {
     let perhaps = comparison
         .before
         .devices
@@ -110,10 +169,8 @@ pub(super) fn list(
         (Some(perhaps), Journey::FromDevice) => any_own(family, product, Dim::Source, perhaps),
         _ => product,
     };
-    // Each open path is a case of its own, so that its verdicts are certain.
-    let paths = Paths::new(comparison.before.conditions, joints, words(journey));
     for at in 0..paths.len() {
-        for (path, parts) in cases(comparison, &paths, at, joints) {
+        for (path, parts) in cases(comparison, paths, at, joints) {
             let mut lists: [Vec<Part>; 4] = Default::default();
             for part in parts {
                 let opens = |m: &usize| joints.get(*m).is_some_and(may_open);

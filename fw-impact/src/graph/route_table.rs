@@ -81,7 +81,12 @@ impl RouteTable {
 
 /// Partitions the addresses of a family by where `device` sends them.
 #[must_use]
-pub fn route_table(device: &Device, vrf: &str, family: Family) -> RouteTable {
+pub fn route_table(
+    device: &Device,
+    peer: Option<&Device>,
+    vrf: &str,
+    family: Family,
+) -> RouteTable {
     let mut nets: Vec<IpNet> = device
         .routes
         .iter()
@@ -112,7 +117,7 @@ pub fn route_table(device: &Device, vrf: &str, family: Family) -> RouteTable {
     }
     cuts.sort_unstable();
     cuts.dedup();
-    let complete = routes_are_complete(device, vrf, family);
+    let complete = routes_are_complete(device, peer, vrf, family);
     // All addresses with the same longest prefix, of whatever kind, are routed
     // alike, since prefixes nest.
     let mut known: FxHashMap<Option<IpNet>, (usize, u8)> = FxHashMap::default();
@@ -213,13 +218,16 @@ fn exit(device: &Device, vrf: &str, address: std::net::IpAddr, complete: bool) -
 }
 
 /// A table that has routes of the family, on a device that learns none, is
-/// taken to be whole. Without any, it may be that the file holds no routes.
-fn routes_are_complete(device: &Device, vrf: &str, family: Family) -> bool {
+/// taken to be whole. Without any, it may be that the file holds no routes,
+/// unless it has some on the other side of the comparison: a change may take
+/// the last one away.
+fn routes_are_complete(device: &Device, peer: Option<&Device>, vrf: &str, family: Family) -> bool {
     !device.dynamic_routing
         && device.interfaces_complete
-        && device
-            .routes
-            .iter()
+        && [Some(device), peer]
+            .into_iter()
+            .flatten()
+            .flat_map(|d| &d.routes)
             .any(|r| r.vrf == vrf && Family::of(r.prefix.addr()) == family)
 }
 

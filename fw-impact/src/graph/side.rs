@@ -270,7 +270,9 @@ impl<'a> DeviceSide<'a> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let table = tables
             .entry((vrf, family))
-            .or_insert_with_key(|(vrf, family)| Arc::new(route_table(self.device, vrf, *family)));
+            .or_insert_with_key(|(vrf, family)| {
+                Arc::new(route_table(self.device, self.peer, vrf, *family))
+            });
         Arc::clone(table)
     }
 

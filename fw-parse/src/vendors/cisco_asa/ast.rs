@@ -85,6 +85,8 @@ pub struct Config<'a> {
     pub fixups: Vec<Fixup<'a>>,
     /// What may be addressed to the device itself.
     pub local: Vec<LocalService<'a>>,
+    /// The port of `http server enable`; without it no `http` line has effect.
+    pub http_server: Option<u16>,
     /// `crypto map M seq match address A`: map and sequence, list.
     pub crypto_matches: Vec<(&'a str, &'a str, &'a str, Place)>,
     /// `crypto map M seq set peer A B`: map and sequence, peers.
@@ -555,6 +557,8 @@ pub enum NatSection<'a> {
 pub struct NatEntry<'a> {
     /// Its section.
     pub section: NatSection<'a>,
+    /// The place in the section that a command asks for, from 1.
+    pub position: Option<u32>,
     /// Real interface; `None` is any.
     pub real_interface: Option<&'a str>,
     /// Mapped interface; `None` is any.
@@ -706,6 +710,21 @@ pub struct ServicePolicy<'a> {
     pub interface: Option<&'a str>,
     /// The line.
     pub place: Place,
+}
+
+impl LocalService<'_> {
+    /// True if both say the same, on whichever line.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.what, self.port, self.icmp, self.from, self.interface)
+            == (
+                other.what,
+                other.port,
+                other.icmp,
+                other.from,
+                other.interface,
+            )
+    }
 }
 
 /// Something the device itself answers to.

@@ -58,8 +58,20 @@ pub struct Global {
     pub ssh_port: Option<u16>,
     /// See `http_port`.
     pub telnet_port: Option<u16>,
-    /// All administrators are bound to trusted hosts.
-    pub trusted_hosts: bool,
+    /// From where administrators may come.
+    pub trusted: TrustedHosts,
+}
+
+/// The trusted hosts of all administrators together. `None` is anywhere: an
+/// administrator without any may come from everywhere.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedHosts {
+    /// `trusthost`.
+    pub v4: Option<Vec<IpNet>>,
+    /// `ip6-trusthost`.
+    pub v6: Option<Vec<IpNet>>,
+    /// The first line that names one.
+    pub span: Option<Span>,
 }
 
 /// A virtual domain.

@@ -1,13 +1,14 @@
 //! Sections to the vendor's AST: which section is what.
 
 use super::ast::{
-    Config, Feature, Global, Helper, SessionTtl, Settings, SslProfile, Timeout, Unknown, Vdom,
-    Version,
+    Config, Feature, Global, Helper, SessionTtl, Settings, SslProfile, Timeout, TrustedHosts,
+    Unknown, Vdom, Version,
 };
 use super::inert;
-use super::read::{Reader, ports};
-use super::table::{Entry, File, Section};
+use super::read::{Reader, ports, prefix};
+use super::table::{Entry, File, Section, Setting};
 use fw_model::Ledger;
+use ipnet::IpNet;
 
 mod nat;
 mod network;
@@ -120,7 +121,7 @@ fn whole_device<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, config: &mut 
                     https_port: reader.number(own, "admin-sport", unknown),
                     ssh_port: reader.number(own, "admin-ssh-port", unknown),
                     telnet_port: reader.number(own, "admin-telnet-port", unknown),
-                    trusted_hosts: config.global.trusted_hosts,
+                    trusted: std::mem::take(&mut config.global.trusted),
                 };
                 config.unknown.extend(reader.rest(own, inert::GLOBAL, &[]));
                 config.unknown.extend(reader.strays(section));
@@ -134,18 +135,67 @@ fn whole_device<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, config: &mut 
                 }
             }
             "system admin" => {
-                let bound = |e: &Entry<'_>| {
-                    e.settings.iter().any(|s| {
-                        s.name.starts_with("trusthost") || s.name.starts_with("ip6-trusthost")
-                    })
+                config.global.trusted = TrustedHosts {
+                    v4: trusted(section, "trusthost"),
+                    v6: trusted(section, "ip6-trusthost"),
+                    span: hosts(section, "trusthost")
+                        .chain(hosts(section, "ip6-trusthost"))
+                        .next()
+                        .map(|s| s.span),
                 };
-                let mut all = section.entries().peekable();
-                config.global.trusted_hosts = all.peek().is_some() && all.all(bound);
                 reader.inert(section, "administrators");
+                for host in hosts(section, "trusthost").chain(hosts(section, "ip6-trusthost")) {
+                    if prefix(&words(host)).is_some() {
+                        reader.ledger.modeled(host.span.line);
+                        continue;
+                    }
+                    reader.ledger.opaque(host.span.line);
+                    config.unknown.push(Unknown {
+                        text: format!("{} {}", host.name, words(host).join(" ")),
+                        span: host.span,
+                    });
+                }
             }
             _ => {}
         }
     }
+}
+
+/// The lines that name trusted hosts of one family.
+fn hosts<'s>(
+    section: &'s Section<'_>,
+    word: &'static str,
+) -> impl Iterator<Item = &'s Setting<'s>> {
+    section
+        .entries()
+        .flat_map(|e| &e.settings)
+        .filter(move |s| numbered(&s.name, word))
+}
+
+fn words<'s>(setting: &'s Setting<'_>) -> Vec<&'s str> {
+    setting.values.iter().map(AsRef::as_ref).collect()
+}
+
+/// `trusthost3` is one of `trusthost`.
+fn numbered(name: &str, word: &str) -> bool {
+    name.strip_prefix(word)
+        .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// The trusted hosts of all administrators; `None` if one has none, or one
+/// that is not understood.
+fn trusted(section: &Section<'_>, word: &str) -> Option<Vec<IpNet>> {
+    let mut out = Vec::new();
+    for entry in section.entries() {
+        let before = out.len();
+        for setting in entry.settings.iter().filter(|s| numbered(&s.name, word)) {
+            out.push(prefix(&words(setting))?);
+        }
+        if out.len() == before {
+            return None;
+        }
+    }
+    (!out.is_empty()).then_some(out)
 }
 
 /// Settings of a virtual domain with which packets pass that belong to no

@@ -90,6 +90,54 @@ pub(super) struct Pairing {
     pub(super) name: String,
 }
 
+/// Packets from the real side that an entry takes before those below it:
+/// replies among them do not fit what a later entry did to the first packet.
+pub(super) struct Claim {
+    label: String,
+    real_interface: Option<String>,
+    mapped_interface: Option<String>,
+    real: MatchSet,
+    peer: MatchSet,
+    family: MatchExpr,
+}
+
+impl Claim {
+    /// Which of the mapped addresses of a stretch stand for hosts whose
+    /// packets are claimed; `None`: no, or it cannot be told.
+    fn of_mapped(&self, stretch: &Stretch) -> Option<MatchExpr> {
+        let all = || Some(stretch.mapped.expr(Dimension::Destination));
+        let MatchSet::Set(claimed) = &self.real else {
+            return all();
+        };
+        let (MatchSet::Set(real), Some((from, to))) = (&stretch.real, stretch.shift) else {
+            return None;
+        };
+        if !claimed.open.is_empty() {
+            return None;
+        }
+        let both = real.set.intersect(&claimed.set);
+        if both.is_empty() {
+            return None;
+        }
+        if both == *real.set {
+            return all();
+        }
+        let family = [Family::V4, Family::V6]
+            .into_iter()
+            .find(|f| !both.family(*f).is_empty())?;
+        let mapped: IntervalSet = both
+            .family(family)
+            .ranges()
+            .iter()
+            .filter_map(|(low, high)| {
+                let shift = |a: u128| a.checked_sub(from)?.checked_add(to);
+                Some((shift(*low)?, shift(*high)?))
+            })
+            .collect();
+        Some(MatchSet::of(AddressSet::of(family, mapped)).expr(Dimension::Destination))
+    }
+}
+
 /// Rules of the table as they are made.
 #[derive(Default)]
 pub(super) struct Table {
@@ -98,6 +146,8 @@ pub(super) struct Table {
     pub(super) opaque: Vec<Rule>,
     pub(super) forward: Vec<(Pairing, Rule)>,
     pub(super) reverse: Vec<Pairing>,
+    /// What the entries so far claim.
+    pub(super) claims: Vec<Claim>,
 }
 
 pub(super) fn ingress(name: Option<&str>) -> MatchExpr {
@@ -290,6 +340,9 @@ impl Maker<'_> {
                 silent: self.silent,
             }))
         };
+        if identity {
+            self.claim(&s.real, &d.mapped, MatchExpr::Always);
+        }
         let source_alone = s.shift.is_some() && !diverted && self.ports.destination.is_none();
         let rule = self.rule("", parts, action);
         if source_alone {
@@ -332,6 +385,9 @@ impl Maker<'_> {
                 silent: self.silent,
             }))
         };
+        if translated && d.shift.is_none() {
+            self.check_claims(s);
+        }
         let rule = self.rule(" (reverse)", parts, action);
         self.table.rules.push(rule);
         if translated && d.shift.is_none() {
@@ -348,6 +404,54 @@ impl Maker<'_> {
             );
         }
         Some(())
+    }
+
+    fn claim(&mut self, real: &MatchSet, peer: &MatchSet, family: MatchExpr) {
+        if self.ports.protocol.is_some() {
+            return;
+        }
+        self.table.claims.push(Claim {
+            label: self.label.clone(),
+            real_interface: self.real.map(str::to_owned),
+            mapped_interface: self.mapped.map(str::to_owned),
+            real: real.clone(),
+            peer: peer.clone(),
+            family,
+        });
+    }
+
+    /// A packet to a mapped address whose reply an entry further up would
+    /// translate otherwise is dropped (syslog 305013): a dynamic entry above
+    /// a static one of the same host keeps its clients out.
+    fn check_claims(&mut self, s: &Stretch) {
+        let mut rules = Vec::new();
+        for claim in &self.table.claims {
+            let named = |claimed: &Option<String>, own: Option<&str>| {
+                claimed.as_deref().is_none_or(|c| own == Some(c))
+            };
+            let meets = claim.mapped_interface.is_none()
+                || self.mapped.is_none()
+                || claim.mapped_interface.as_deref() == self.mapped;
+            if claim.label == self.label || !meets || !named(&claim.real_interface, self.real) {
+                continue;
+            }
+            let Some(destination) = claim.of_mapped(s) else {
+                continue;
+            };
+            let parts = vec![
+                ingress(self.mapped.or(claim.mapped_interface.as_deref())),
+                destination,
+                claim.peer.expr(Dimension::Source),
+                claim.family.clone(),
+                self.ports.reverse(),
+            ];
+            rules.push(parts);
+        }
+        for parts in rules {
+            let mut rule = self.rule(" (rpf-check)", parts, Action::Deny);
+            rule.assumption = Some(Arc::clone(&self.rpf));
+            self.table.rules.push(rule);
+        }
     }
 
     fn pair_forward(&mut self, rule: &Rule) {
@@ -408,6 +512,7 @@ impl Maker<'_> {
             self.pair_forward(&rule);
         }
         self.table.rules.push(rule);
+        self.claim(real, &d.mapped, family.clone());
         self.push_check(
             MatchExpr::all([real.expr(Dimension::Destination), family]),
             d.mapped.expr(Dimension::Source),

@@ -7,7 +7,7 @@ use super::Lowering;
 use super::directional::ingress;
 use super::objects::address_condition;
 use super::treatment::environment;
-use fw_model::service::{ICMP, ICMPV6};
+use fw_model::service::{ICMP, ICMPV6, TCP};
 use fw_model::{
     Action, Answers, Dimension, Filter, FilterId, MatchExpr, Rule, ServiceSet, Stage, StageKind,
     View,
@@ -45,7 +45,12 @@ impl<'a> Lowering<'_, 'a> {
                 Address::Any => MatchExpr::Always,
                 other => self.objects.address_expr(other, Dimension::Source),
             };
-            let (what, action) = match (service.port, service.icmp) {
+            let port = match (service.what, config.http_server) {
+                ("http", Some(port)) => Some((TCP, port)),
+                ("http", None) => continue,
+                _ => service.port,
+            };
+            let (what, action) = match (port, service.icmp) {
                 (Some((protocol, port)), _) => (
                     MatchExpr::service(ServiceSet::destination_ports(protocol, port, port)),
                     Action::Permit,

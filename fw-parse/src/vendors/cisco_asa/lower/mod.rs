@@ -203,7 +203,7 @@ impl<'a> Lowering<'_, 'a> {
                 vrf: String::new(),
                 addresses,
                 dynamic_address: interface.dynamic,
-                enabled: !interface.shutdown,
+                enabled: !interface.shutdown && !self.parent_is_shut(interface.hardware),
                 management_only: interface.management_only,
                 span: Some(self.span(interface.place)),
             };
@@ -251,6 +251,19 @@ impl<'a> Lowering<'_, 'a> {
                 });
             }
         }
+    }
+
+    /// Subinterfaces carry nothing while their interface is shut down. Source:
+    /// ASA configuration guide, "VLAN Subinterfaces": traffic passes an enabled
+    /// subinterface only if the physical interface is enabled too.
+    fn parent_is_shut(&self, hardware: &str) -> bool {
+        let Some((parent, _)) = hardware.rsplit_once('.') else {
+            return false;
+        };
+        self.config
+            .interfaces
+            .iter()
+            .any(|i| i.shutdown && i.hardware.eq_ignore_ascii_case(parent))
     }
 
     fn routes(&mut self) {

@@ -50,6 +50,7 @@ impl<'a> Lowering<'_, 'a> {
             opaque,
             forward,
             reverse,
+            claims: _,
         } = table;
         let stages: Vec<_> = self
             .device

@@ -6,6 +6,9 @@ use super::super::words::Words;
 use super::ace::{self, Scope};
 use super::{Parser, Status};
 
+/// Port of the management server unless `http server enable` names one.
+const HTTPS: u16 = 443;
+
 impl<'a> Parser<'_, 'a> {
     pub(super) fn local(
         &mut self,
@@ -21,7 +24,18 @@ impl<'a> Parser<'_, 'a> {
         let (what, port) = match first {
             "ssh" => ("ssh", (6, 22)),
             "telnet" => ("telnet", (6, 23)),
-            "http" => ("http", (6, 443)),
+            "http" if words.eat("server") => {
+                if !words.eat("enable") {
+                    return None;
+                }
+                let port = match words.take() {
+                    Some(port) => port.parse().ok()?,
+                    None => HTTPS,
+                };
+                self.config.http_server = Some(port);
+                return Some(Status::Modeled);
+            }
+            "http" => ("http", (6, HTTPS)),
             "icmp" => {
                 let permit = match words.take()? {
                     "permit" => true,

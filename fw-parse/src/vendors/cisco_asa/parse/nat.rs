@@ -44,6 +44,7 @@ fn entry<'a>(section: NatSection<'a>, words: &Words<'_, 'a>, place: Place) -> Na
         no_proxy_arp: false,
         inactive: false,
         opaque: false,
+        position: None,
         text: words.rest(),
         place,
     }
@@ -71,7 +72,7 @@ fn manual_into<'a>(
         out.section = NatSection::AfterAuto;
     }
     words.eat("line");
-    let _ = words.number();
+    out.position = words.number();
     if !words.eat("source") {
         return None;
     }

@@ -104,12 +104,24 @@ impl<'a> Parser<'_, 'a> {
             ("firewall" | "shutdown" | "timeout" | "shun" | "dynamic-filter", _)
             | ("ip", Some("verify" | "local" | "address"))
             | ("aaa", Some("authentication" | "authorization"))
-            | (
-                "http" | "ssh" | "telnet" | "icmp" | "established" | "url-server" | "filter"
-                | "wccp",
-                _,
-            ) => {
+            | ("established" | "url-server" | "filter" | "wccp", _) => {
                 return Status::Inert("switches a default off");
+            }
+            ("http", Some("server")) => {
+                if words.peek_at(1) == Some("enable") {
+                    config.http_server = None;
+                } else {
+                    return Status::Inert("switches a default off");
+                }
+            }
+            ("http" | "ssh" | "telnet" | "icmp", _) => {
+                let kept = config.local.len();
+                if self.local(first, words, place).is_none() {
+                    return Status::Inert("switches a default off");
+                }
+                let local = &mut self.config.local;
+                let gone: Vec<_> = local.drain(kept..).collect();
+                local.retain(|l| !gone.iter().any(|g| g.is_same(l)));
             }
             ("crypto", _) => {
                 // Certificate chains and trust points may follow a `no`.

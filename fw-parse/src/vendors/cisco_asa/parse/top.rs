@@ -1,8 +1,8 @@
 //! Top-level commands.
 
 use super::super::ast::{
-    AccessGroup, Binding, ClassMap, Fixup, Group, Interface, LegacyNat, NetworkObject, Place,
-    Platform, PolicyMap, RouteLine, ServiceObject, ServicePolicy, TimeRange, Version,
+    AccessGroup, Binding, ClassMap, Fixup, Group, Interface, LegacyNat, NatEntry, NetworkObject,
+    Place, Platform, PolicyMap, RouteLine, ServiceObject, ServicePolicy, TimeRange, Version,
 };
 use super::super::inert;
 use super::super::words::{Words, mask_length};
@@ -373,7 +373,7 @@ impl<'a> Parser<'_, 'a> {
                 }
                 let entry = nat::manual(words, &self.names, place);
                 let opaque = entry.opaque;
-                self.config.nat.push(entry);
+                self.place_translation(entry);
                 return Some(if opaque {
                     Status::Opaque
                 } else {
@@ -454,6 +454,25 @@ impl<'a> Parser<'_, 'a> {
             _ => return None,
         }
         Some(Status::Modeled)
+    }
+
+    /// A number is the place in the section, as for lines of access lists:
+    /// `nat (inside,outside) 1 source ...` comes first. Source: ASA command
+    /// reference, `nat` (global).
+    fn place_translation(&mut self, entry: NatEntry<'a>) {
+        let at = entry.position.and_then(|n| {
+            let ahead = usize::try_from(n).ok()?.saturating_sub(1);
+            self.config
+                .nat
+                .iter()
+                .enumerate()
+                .filter(|(_, e)| e.section == entry.section)
+                .map(|(at, _)| at)
+                .nth(ahead)
+        });
+        self.config
+            .nat
+            .insert(at.unwrap_or(self.config.nat.len()), entry);
     }
 
     fn legacy(&mut self, entry: LegacyNat<'a>) -> Status {

@@ -6,8 +6,23 @@ use super::{Lowering, filter, stage};
 use fw_model::filter::Action;
 use fw_model::match_expr::{Condition, ConditionKind, InterfaceSet, MatchExpr};
 use fw_model::service::{ICMP, ICMPV6, TCP, UDP};
-use fw_model::{Family, Rule, ServiceSet, StageKind};
+use fw_model::{AddressSet, Family, Rule, ServiceSet, Span, StageKind};
+use ipnet::IpNet;
 use std::sync::Arc;
+
+/// The services by which administrators log in. If all administrators have
+/// trusted hosts, the device does not answer others there: FortiOS
+/// administration guide, "Trusted hosts".
+const BY_LOGIN: [&str; 4] = ["https", "ssh", "http", "telnet"];
+
+fn depends(word: &str, hosts: &[IpNet], span: Option<Span>) -> Action {
+    Action::Opaque(Arc::new(Condition {
+        key: format!("local service {word} {hosts:?}"),
+        kind: ConditionKind::Environment,
+        text: format!("{word} to the device depends on trusted hosts or SSL VPN"),
+        span,
+    }))
+}
 
 impl Lowering<'_, '_> {
     /// The stages of traffic to the device.
@@ -26,6 +41,7 @@ impl Lowering<'_, '_> {
             text: "whether the device itself listens is not read".to_owned(),
             span: None,
         }));
+        let trusted = &self.config.global.trusted;
         for interface in &vdom.interfaces {
             let by = MatchExpr::Ingress(Arc::new(InterfaceSet::name(interface.name)));
             for (family, words) in [
@@ -39,25 +55,37 @@ impl Lowering<'_, '_> {
                         by.clone(),
                         MatchExpr::service(set.clone()),
                     ];
-                    let trusted = *word != "ping" && self.config.global.trusted_hosts;
                     let vpn = vdom.ssl_vpn && *word == "https";
-                    let action = if (offered && trusted) || (!offered && vpn) {
-                        Action::Opaque(Arc::new(Condition {
-                            key: format!("local service {word}"),
-                            kind: ConditionKind::Environment,
-                            text: format!(
-                                "{word} to the device depends on trusted hosts or SSL VPN"
-                            ),
-                            span: interface.span,
-                        }))
-                    } else if offered {
-                        Action::Permit
-                    } else {
-                        Action::Deny
+                    let hosts = match family {
+                        Family::V4 => &trusted.v4,
+                        Family::V6 => &trusted.v6,
+                    };
+                    let otherwise = match (offered, hosts) {
+                        (true, None) => Action::Permit,
+                        (true, Some(hosts)) => {
+                            let from = hosts.iter().map(|n| AddressSet::prefix(*n));
+                            let from = AddressSet::union_all(&from.collect::<Vec<_>>());
+                            let here = here.iter().cloned();
+                            let here = here.chain([MatchExpr::source(from)]);
+                            let name = format!("{} {word} of trusted hosts", interface.name);
+                            let mut rule = Rule::new(name, MatchExpr::all(here), Action::Permit);
+                            rule.span = interface.span;
+                            access.rules.push(rule);
+                            if !vpn && BY_LOGIN.contains(word) {
+                                Action::Deny
+                            } else {
+                                depends(word, hosts, interface.span)
+                            }
+                        }
+                        (false, _) if vpn => depends(word, &[], interface.span),
+                        (false, _) => Action::Deny,
                     };
                     let name = format!("{} {word}", interface.name);
-                    let mut rule = Rule::new(name, MatchExpr::all(here), action);
-                    rule.span = interface.span;
+                    let mut rule = Rule::new(name, MatchExpr::all(here), otherwise);
+                    rule.span = match (offered, hosts) {
+                        (true, Some(_)) => trusted.span,
+                        _ => interface.span,
+                    };
                     access.rules.push(rule);
                 }
             }

@@ -31,7 +31,7 @@ impl<'t> Lowering<'_, 't> {
                 vrf,
                 addresses: with_shared(interface),
                 dynamic_address: interface.dynamic,
-                enabled: interface.up,
+                enabled: interface.up && !self.carrier_is_down(interface),
                 management_only: interface.management,
                 span: interface.span,
             });
@@ -128,6 +128,19 @@ impl<'t> Lowering<'_, 't> {
         }
     }
 
+    /// A VLAN interface carries nothing while its interface is down, which may
+    /// belong to another domain.
+    fn carrier_is_down(&self, interface: &ast::Interface<'t>) -> bool {
+        let Some((carrier, _)) = interface.carrier else {
+            return false;
+        };
+        self.config
+            .vdoms
+            .iter()
+            .flat_map(|v| &v.interfaces)
+            .any(|i| !i.up && i.name == carrier)
+    }
+
     /// The default route that comes with an address from DHCP or PPPoE, and
     /// the addresses of virtual routers.
     fn learned_route(&mut self, interface: &ast::Interface<'t>) {
@@ -139,7 +152,8 @@ impl<'t> Lowering<'_, 't> {
                 true,
             );
         }
-        let Some(distance) = interface.default_route.filter(|_| interface.up) else {
+        let up = interface.up && !self.carrier_is_down(interface);
+        let Some(distance) = interface.default_route.filter(|_| up) else {
             return;
         };
         self.assume(

@@ -15,6 +15,11 @@ use std::net::IpAddr;
 const DISTANCE: u32 = 10;
 const METRIC: u32 = 10;
 
+/// The table of interfaces that belong to no virtual router while others do:
+/// nothing is routed to them or from them. Source: PAN-OS administrator's
+/// guide, "Virtual Routers".
+const NO_ROUTER: &str = "no virtual router";
+
 impl<'t> Lower<'t> {
     pub(super) fn read_network(&mut self, site: &Site<'t>) {
         let routers = &site.network.routers;
@@ -42,7 +47,10 @@ impl<'t> Lower<'t> {
             })
         };
         for interface in &site.network.interfaces {
-            let model = self.interface(interface, tables.get(interface.name).cloned());
+            let routed = tables.get(interface.name).cloned();
+            let alone = !tables.is_empty() && !interface.addresses.is_empty();
+            let table = routed.or_else(|| alone.then(|| NO_ROUTER.to_owned()));
+            let model = self.interface(interface, table);
             if !foreign(interface.name) {
                 self.device.interfaces.push(model);
                 continue;

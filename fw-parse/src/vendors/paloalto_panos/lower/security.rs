@@ -158,14 +158,10 @@ impl<'t> Lower<'t> {
         if !rule.applications.iter().any(|a| a.text == "any") && !rule.applications.is_empty() {
             let mut names: Vec<&str> = rule.applications.iter().map(|a| a.text).collect();
             names.sort_unstable();
-            let default = rule
-                .services
-                .iter()
-                .any(|s| s.text == "application-default");
-            let on = if default { " on its default ports" } else { "" };
+            // On which ports is a matter of what matches.
             out.push(Treatment {
                 kind: TreatmentKind::Application,
-                value: format!("{}{on}", names.join(", ")),
+                value: names.join(", "),
                 span: rule.applications.first().and_then(|a| at(a.place)),
             });
         }
