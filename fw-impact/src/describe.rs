@@ -274,7 +274,8 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
     let last_device = returning.or_else(|| outcome.crossings.last().map(|c| c.device));
     let reply = if returning.is_some() { " (reply)" } else { "" };
     let on = |device: Option<usize>, rule: &str, span: Option<Span>| {
-        let (file, line, text) = place(side.snapshot, span);
+        let (mut file, line, text) = place(side.snapshot, span);
+        file = file.or_else(|| only_file(side, device?));
         Decision {
             device: device.map(device_name).unwrap_or_default(),
             filter: "routes".into(),
@@ -307,7 +308,8 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
             };
             return vec![on(Some(*device), &with, route)];
         }
-        Disposition::NotAnswered => return vec![on(last_device, "no answer", None)],
+        Disposition::Refused => return vec![on(last_device, "reverse path check", None)],
+        Disposition::NotAnswered => return vec![on(last_device, "no answer", last_route)],
         Disposition::Own => return vec![on(last_device, "the device's own address", None)],
         Disposition::Denied | Disposition::Exhausted => {
             if let Some(visit) = outcome.visits.last()
@@ -392,12 +394,7 @@ fn decision(side: &Side<'_>, visit: &Visit) -> Option<Decision> {
     let (rule, filter) = decider(side, visit)?;
     let device = side.devices.get(visit.device)?.device;
     let (mut file, line, text) = place(side.snapshot, rule.span);
-    if file.is_none()
-        && let [only] = device.sources.as_slice()
-    {
-        // A rule that no line says is one of the device's file all the same.
-        file = side.snapshot.source(*only).map(|s| s.path.clone());
-    }
+    file = file.or_else(|| only_file(side, visit.device));
     Some(Decision {
         device: device.name.clone(),
         filter: filter.to_owned(),
@@ -411,6 +408,15 @@ fn decision(side: &Side<'_>, visit: &Visit) -> Option<Decision> {
         line,
         text,
     })
+}
+
+/// The file of a device that has one: what no line of it says is said by it all
+/// the same.
+fn only_file(side: &Side<'_>, device: usize) -> Option<String> {
+    match side.devices.get(device)?.device.sources.as_slice() {
+        [only] => side.snapshot.source(*only).map(|s| s.path.clone()),
+        _ => None,
+    }
 }
 
 /// The word for what a rule does.

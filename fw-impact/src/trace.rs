@@ -367,6 +367,9 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
                 "sees one direction of the connection alone{by}, and ends it"
             ))
         }
+        Disposition::Refused => {
+            Some("refuses the source: its routes do not lead back by this interface".to_owned())
+        }
         Disposition::NotAnswered => Some("no device answers at this address".to_owned()),
         _ => None,
     };

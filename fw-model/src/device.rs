@@ -4,7 +4,7 @@
 use crate::address::AddressSet;
 use crate::filter::{Filter, FilterId};
 use crate::match_expr::{Condition, MatchExpr};
-use crate::route::Route;
+use crate::route::{NextHop, Route};
 use crate::service::ServiceSet;
 use crate::snapshot::{Assumption, Definition};
 use crate::source::{SourceId, Span};
@@ -54,6 +54,9 @@ pub struct Device {
     /// [`crate::ConnectionState::Established`], else it has no state and
     /// looks like a packet of its own ([`crate::ConnectionState::New`]).
     pub tracks_connections: bool,
+    /// At which interfaces it takes packets for those of a connection that
+    /// it knows.
+    pub connections: Connections,
     /// Treatments that go by traffic, not by rule.
     pub treatments: Vec<TreatmentRule>,
     /// Named objects, for reports and for finding what an edit reaches.
@@ -73,6 +76,34 @@ pub enum Answers {
     Everywhere,
     /// At the address of the interface by which a packet comes in.
     Ingress,
+}
+
+/// At which interfaces a device takes packets for those of a connection that
+/// it knows, and by which it sends them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Connections {
+    /// At all; they leave as its routes say.
+    #[default]
+    Anywhere,
+    /// At those of the zone that the connection uses; what its routes lead to
+    /// another zone is dropped.
+    Zone,
+    /// At the interface that the connection uses, or one of its zone; they
+    /// leave by it, and the routes of other interfaces have no say.
+    Interface,
+}
+
+/// Which sources of first packets a device refuses because of its routes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum SourceCheck {
+    /// None.
+    #[default]
+    Off,
+    /// Those to which no route leads out of the interface they came in by.
+    Feasible,
+    /// Those to which the best route does not lead out of the interface they
+    /// came in by.
+    Strict,
 }
 
 /// A site-to-site tunnel: packets that take it leave encrypted, for the
@@ -127,6 +158,8 @@ pub struct Interface {
     pub enabled: bool,
     /// Carries traffic of the device itself only.
     pub management_only: bool,
+    /// Which sources it refuses.
+    pub source_check: SourceCheck,
     /// Where it stands.
     pub span: Option<Span>,
 }
@@ -248,6 +281,44 @@ impl Device {
             .map(|net| AddressSet::host(net.addr()))
             .collect();
         AddressSet::union_all(&hosts)
+    }
+
+    /// True if packets of a connection that uses the interface `known` are
+    /// taken for its own at the interface `other`.
+    #[must_use]
+    pub fn recognizes(&self, known: &str, other: &str) -> bool {
+        let both = |zone: &Zone| {
+            let has = |name: &str| zone.interfaces.iter().any(|i| i == name);
+            has(known) && has(other)
+        };
+        self.connections == Connections::Anywhere || known == other || self.zones.iter().any(both)
+    }
+
+    /// Its interfaces and routes alone, those that lead out of an interface
+    /// on which connections by `known` go on.
+    #[must_use]
+    pub fn routes_beside(&self, known: &str) -> Self {
+        self.routes_by(&|name| self.recognizes(known, name))
+    }
+
+    /// Its interfaces and routes alone, those that lead out of some
+    /// interfaces.
+    #[must_use]
+    pub fn routes_by(&self, beside: &dyn Fn(&str) -> bool) -> Self {
+        let leads = |route: &&Route| match &route.next {
+            NextHop::Interface(name, _) => beside(name),
+            _ => true,
+        };
+        Self {
+            interfaces: (self.interfaces.iter())
+                .filter(|i| beside(&i.name))
+                .cloned()
+                .collect(),
+            interfaces_complete: self.interfaces_complete,
+            routes: self.routes.iter().filter(leads).cloned().collect(),
+            dynamic_routing: self.dynamic_routing,
+            ..Self::default()
+        }
     }
 
     /// Adds a filter and returns its id.

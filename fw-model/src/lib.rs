@@ -28,7 +28,8 @@ pub mod walk;
 
 pub use address::{AddressSet, Family};
 pub use device::{
-    Answers, Device, DeviceLink, Interface, Pipeline, Stage, StageKind, Tunnel, View, Zone,
+    Answers, Connections, Device, DeviceLink, Interface, Pipeline, SourceCheck, Stage, StageKind,
+    Tunnel, View, Zone,
 };
 pub use diagnostic::{Diagnostic, Effect, Severity};
 pub use filter::{Action, Filter, FilterId, PacketEffect, Rule};

@@ -15,6 +15,7 @@ pub mod return_path;
 pub mod route_table;
 pub mod routing;
 pub mod side;
+pub mod source_check;
 pub mod stray;
 pub mod topology;
 pub mod translate;

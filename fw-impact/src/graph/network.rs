@@ -325,6 +325,10 @@ impl Side<'_> {
         let place: Place = (number, Arc::clone(&hop.interface));
         if let Some(gateway) = hop.gateway {
             let next = network.next(self, number, hop);
+            if next.is_empty() && self.is_dead(gateway) {
+                ended.push(traveller.end(Disposition::NotAnswered));
+                return Vec::new();
+            }
             let Some(name) = self.gone(gateway).filter(|_| next.is_empty()) else {
                 return self.to_one_of(&next, traveller);
             };
@@ -333,9 +337,6 @@ impl Side<'_> {
             return vec![(None, carried)];
         }
         let neighbours = network.neighbours(self, &place);
-        if neighbours.is_empty() {
-            return vec![(None, traveller)];
-        }
         let family = traveller.piece.family;
         let destination = field(&traveller.piece.current, Dim::Destination);
         let values = traveller.piece.values(Dim::Destination, destination);
@@ -381,12 +382,9 @@ impl Side<'_> {
                 part(set, &places);
             }
         }
-        // What a device translates on the other side is no host here.
+        // What a device translates, on this side or the other, is no host.
         let hosts = left.intersect(&connected);
-        let mine = network.claims(self, &place);
-        let nobody = hosts
-            .intersect(self.ghosts(family))
-            .subtract(mine.family(family));
+        let nobody = hosts.intersect(self.ghosts(family));
         let beyond = left.subtract(&connected);
         part(hosts.subtract(&nobody), &[]);
         if !nobody.is_empty() {

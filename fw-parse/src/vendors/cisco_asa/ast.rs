@@ -97,6 +97,10 @@ pub struct Config<'a> {
     pub no_proxy_arp: Vec<&'a str>,
     /// `no sysopt connection permit-vpn`.
     pub vpn_is_filtered: bool,
+    /// `http server enable` with its port.
+    pub http_server: Option<u16>,
+    /// Something else may answer HTTPS: WebVPN, services for VPN clients.
+    pub https_besides: bool,
     /// Lines that work beside the policy and are flagged: what, line.
     pub beside: Vec<(Beside<'a>, Place)>,
     /// A routing protocol is configured.
@@ -161,6 +165,8 @@ pub struct Interface<'a> {
     /// `tunnel source interface`, and the addresses of `tunnel destination`:
     /// a virtual tunnel interface.
     pub tunnel: (Option<&'a str>, Option<IpAddr>),
+    /// `zone-member`: connections are shared with the others of this zone.
+    pub zone: Option<&'a str>,
     /// `bridge-group`: a transparent member.
     pub bridge_group: Option<&'a str>,
     /// Lines of the block that are not understood.

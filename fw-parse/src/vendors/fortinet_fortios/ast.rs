@@ -58,8 +58,9 @@ pub struct Global {
     pub ssh_port: Option<u16>,
     /// See `http_port`.
     pub telnet_port: Option<u16>,
-    /// All administrators are bound to trusted hosts.
-    pub trusted_hosts: bool,
+    /// The hosts from which some administrator may log in, for IPv4 and IPv6,
+    /// if every one is bound to some (`trusthost`).
+    pub trusted_hosts: [Option<Vec<(IpNet, Span)>>; 2],
 }
 
 /// A virtual domain.
@@ -182,6 +183,8 @@ pub struct Interface<'t> {
     pub up: bool,
     /// `dedicated-to management`.
     pub management: bool,
+    /// `src-check disable`: sources are not looked at.
+    pub any_source: bool,
     /// Routing table; 0 by default.
     pub vrf: u64,
     /// Services that the device offers on it, for IPv4.

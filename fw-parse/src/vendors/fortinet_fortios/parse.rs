@@ -5,9 +5,10 @@ use super::ast::{
     Version,
 };
 use super::inert;
-use super::read::{Reader, ports};
+use super::read::{Reader, ports, prefix};
 use super::table::{Entry, File, Section};
-use fw_model::Ledger;
+use fw_model::{Ledger, Span};
+use ipnet::IpNet;
 
 mod nat;
 mod network;
@@ -120,7 +121,7 @@ fn whole_device<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, config: &mut 
                     https_port: reader.number(own, "admin-sport", unknown),
                     ssh_port: reader.number(own, "admin-ssh-port", unknown),
                     telnet_port: reader.number(own, "admin-telnet-port", unknown),
-                    trusted_hosts: config.global.trusted_hosts,
+                    trusted_hosts: std::mem::take(&mut config.global.trusted_hosts),
                 };
                 config.unknown.extend(reader.rest(own, inert::GLOBAL, &[]));
                 config.unknown.extend(reader.strays(section));
@@ -134,18 +135,38 @@ fn whole_device<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, config: &mut 
                 }
             }
             "system admin" => {
-                let bound = |e: &Entry<'_>| {
-                    e.settings.iter().any(|s| {
-                        s.name.starts_with("trusthost") || s.name.starts_with("ip6-trusthost")
-                    })
-                };
-                let mut all = section.entries().peekable();
-                config.global.trusted_hosts = all.peek().is_some() && all.all(bound);
+                config.global.trusted_hosts =
+                    ["trusthost", "ip6-trusthost"].map(|setting| trusted_hosts(section, setting));
                 reader.inert(section, "administrators");
+                for (_, span) in config.global.trusted_hosts.iter().flatten().flatten() {
+                    reader.ledger.modeled(span.line);
+                }
             }
             _ => {}
         }
     }
+}
+
+/// The hosts from which some administrator may log in; `None` if one of them
+/// may from anywhere. An entry for everything counts only where there is no
+/// other.
+fn trusted_hosts(section: &Section<'_>, setting: &str) -> Option<Vec<(IpNet, Span)>> {
+    let mut all = Vec::new();
+    for administrator in section.entries() {
+        let hosts: Vec<(IpNet, Span)> = (1..=10)
+            .filter_map(|n| {
+                let name = format!("{setting}{n}");
+                let net = prefix(&administrator.list(&name))?;
+                Some((net.trunc(), administrator.place(&name)?))
+            })
+            .filter(|(net, _)| net.prefix_len() > 0)
+            .collect();
+        if hosts.is_empty() {
+            return None;
+        }
+        all.extend(hosts);
+    }
+    (!all.is_empty()).then_some(all)
 }
 
 /// Settings of a virtual domain with which packets pass that belong to no

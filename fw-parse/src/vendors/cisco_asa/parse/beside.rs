@@ -18,6 +18,16 @@ impl<'a> Parser<'_, 'a> {
             groups: &self.groups,
             ipv6: false,
         };
+        if first == "http" && words.eat("server") {
+            if !words.eat("enable") {
+                return None;
+            }
+            self.config.http_server = Some(match words.take() {
+                Some(port) => port.parse().ok()?,
+                None => 443,
+            });
+            return Some(Status::Modeled);
+        }
         let (what, port) = match first {
             "ssh" => ("ssh", (6, 22)),
             "telnet" => ("telnet", (6, 23)),

@@ -137,6 +137,7 @@ impl<'a> Parser<'_, 'a> {
             "shutdown" => interface.shutdown = !negated,
             "management-only" => interface.management_only = !negated,
             "bridge-group" => interface.bridge_group = words.take(),
+            "zone-member" => interface.zone = words.take().filter(|_| !negated),
             "tunnel" if matches!(second, Some("source" | "destination")) => {
                 let (source, destination) = &mut interface.tunnel;
                 if words.take() == Some("destination") {

@@ -101,6 +101,9 @@ impl<'a> Parser<'_, 'a> {
             {
                 config.vpn_is_filtered = true;
             }
+            ("http", Some("server")) if words.peek_at(1) == Some("enable") => {
+                config.http_server = None;
+            }
             ("firewall" | "shutdown" | "timeout" | "shun" | "dynamic-filter", _)
             | ("ip", Some("verify" | "local" | "address"))
             | ("aaa", Some("authentication" | "authorization"))

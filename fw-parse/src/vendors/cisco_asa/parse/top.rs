@@ -125,6 +125,8 @@ impl<'a> Parser<'_, 'a> {
             self.config.dynamic_routing.get_or_insert(place);
         }
         if let Some(why) = inert::top(first, second) {
+            self.config.https_besides |=
+                first == "webvpn" || words.rest().contains("client-services");
             if INERT_BLOCKS.contains(&first) {
                 self.block = Block::Inert(why);
             }

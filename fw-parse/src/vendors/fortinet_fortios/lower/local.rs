@@ -6,8 +6,25 @@ use super::{Lowering, filter, stage};
 use fw_model::filter::Action;
 use fw_model::match_expr::{Condition, ConditionKind, InterfaceSet, MatchExpr};
 use fw_model::service::{ICMP, ICMPV6, TCP, UDP};
-use fw_model::{Family, Rule, ServiceSet, StageKind};
+use fw_model::{AddressSet, Family, Rule, ServiceSet, Span, StageKind};
+use ipnet::IpNet;
 use std::sync::Arc;
+
+/// Administrators are let in from the hosts of any of them; who they are is
+/// asked later. FortiOS administration guide, "Trusted hosts".
+fn trusted_rules(here: &[MatchExpr], hosts: &[(IpNet, Span)], word: &str) -> Vec<Rule> {
+    let one = |(net, span): &(IpNet, Span)| {
+        let from = MatchExpr::source(AddressSet::prefix(*net));
+        let parts = here.iter().cloned().chain([from]);
+        Rule::new(
+            format!("{word} from trusted host {net}"),
+            MatchExpr::all(parts),
+            Action::Permit,
+        )
+        .at(*span)
+    };
+    hosts.iter().map(one).collect()
+}
 
 impl Lowering<'_, '_> {
     /// The stages of traffic to the device.
@@ -39,17 +56,31 @@ impl Lowering<'_, '_> {
                         by.clone(),
                         MatchExpr::service(set.clone()),
                     ];
-                    let trusted = *word != "ping" && self.config.global.trusted_hosts;
+                    let [v4, v6] = &self.config.global.trusted_hosts;
+                    let trusted = match family {
+                        Family::V4 => v4,
+                        Family::V6 => v6,
+                    };
                     let vpn = vdom.ssl_vpn && *word == "https";
-                    let action = if (offered && trusted) || (!offered && vpn) {
-                        Action::Opaque(Arc::new(Condition {
-                            key: format!("local service {word}"),
-                            kind: ConditionKind::Environment,
-                            text: format!(
-                                "{word} to the device depends on trusted hosts or SSL VPN"
-                            ),
-                            span: interface.span,
-                        }))
+                    let open = Action::Opaque(Arc::new(Condition {
+                        key: format!("local service {word}"),
+                        kind: ConditionKind::Environment,
+                        text: format!("{word} to the device depends on trusted hosts or SSL VPN"),
+                        span: interface.span,
+                    }));
+                    if let Some(hosts) = trusted.as_ref().filter(|_| offered) {
+                        access.rules.extend(trusted_rules(&here, hosts, word));
+                        // Of these the releases tell different things.
+                        let unclear = vpn || matches!(*word, "ping" | "snmp" | "fgfm");
+                        let action = if unclear { open } else { Action::Deny };
+                        let name = format!("{} {word} from no trusted host", interface.name);
+                        let mut rule = Rule::new(name, MatchExpr::all(here), action);
+                        rule.span = interface.span;
+                        access.rules.push(rule);
+                        continue;
+                    }
+                    let action = if !offered && vpn {
+                        open
                     } else if offered {
                         Action::Permit
                     } else {

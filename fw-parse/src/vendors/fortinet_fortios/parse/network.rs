@@ -137,6 +137,7 @@ fn interface<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Interface<'t>
         dynamic: learned || entry.word("mode") == Some("ipam"),
         default_route: (learned && asked).then(|| distance.unwrap_or(LEARNED_DISTANCE)),
         management: entry.word("dedicated-to") == Some("management"),
+        any_source: entry.flag("src-check") == Some(false),
         vrf: reader.number(entry, "vrf", &mut unknown).unwrap_or(0),
         access: entry.list("allowaccess"),
         vdom_link: entry.word("type") == Some("vdom-link"),
