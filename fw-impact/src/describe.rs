@@ -443,7 +443,7 @@ pub fn reasons(side: &Side<'_>, name: SideName, device: &str, assumed: &Assumed)
             let columns = span.map(|s| meant(&condition, s, line_text.as_deref()));
             Reason {
                 side: name,
-                device: device.to_owned(),
+                device: owner(side, span).unwrap_or(device).to_owned(),
                 text: condition.text.clone(),
                 kind: reason_kind(&condition.kind),
                 name: match &condition.kind {
@@ -461,6 +461,17 @@ pub fn reasons(side: &Side<'_>, name: SideName, device: &str, assumed: &Assumed)
     out.sort();
     out.dedup();
     out
+}
+
+/// The device whose file a line is in, if it is the only one.
+fn owner<'s>(side: &Side<'s>, span: Option<Span>) -> Option<&'s str> {
+    let source = span?.source;
+    let mut all = side
+        .devices
+        .iter()
+        .filter(|d| d.device.sources.contains(&source));
+    let one = all.next()?;
+    all.next().is_none().then_some(one.device.name.as_str())
 }
 
 const fn reason_kind(kind: &ConditionKind) -> ReasonKind {

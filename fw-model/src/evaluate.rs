@@ -111,6 +111,8 @@ pub struct Evaluation {
     pub translated: Packet,
     /// The interface by which it leaves.
     pub egress: Option<String>,
+    /// The next router, where a rule decides it instead of the routes.
+    pub gateway: Option<IpAddr>,
     /// The connection tracker ignored it.
     pub untracked: bool,
     /// It was for the device itself, at last.
@@ -183,6 +185,7 @@ struct State<'a> {
     /// its reply or itself.
     first: Packet,
     egress: Option<String>,
+    gateway: Option<IpAddr>,
     packet_mark: u32,
     connection_mark: u32,
     untracked: bool,
@@ -213,6 +216,7 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
         current: packet,
         first: packet,
         egress: None,
+        gateway: None,
         packet_mark: 0,
         connection_mark: 0,
         untracked: false,
@@ -229,6 +233,7 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
         original: packet,
         translated: state.current,
         egress: state.egress,
+        gateway: state.gateway,
         untracked: state.untracked,
         local: state.local,
         steps: state.steps,
@@ -313,6 +318,7 @@ pub fn evaluate_reply_by(
         current: outer,
         first: forward.original,
         egress: context.ingress.map(str::to_owned),
+        gateway: None,
         packet_mark: 0,
         connection_mark: 0,
         untracked: false,
@@ -368,6 +374,7 @@ pub fn evaluate_stray(
         current: packet,
         first: packet,
         egress: egress.map(str::to_owned),
+        gateway: None,
         packet_mark: 0,
         connection_mark: 0,
         untracked: false,
@@ -448,6 +455,7 @@ impl<'a> State<'a> {
             return;
         }
         let vrf = self.vrf();
+        self.gateway = None;
         self.egress = match lookup(self.device, &vrf, self.current.destination) {
             RouteDecision::Leaves(by) => by.first().map(|(name, _)| (*name).to_owned()),
             RouteDecision::Discarded(_) | RouteDecision::Down | RouteDecision::Unrouted => None,
@@ -730,6 +738,7 @@ impl<'a> State<'a> {
         }
         if let Some(egress) = &translation.egress {
             self.egress = Some(egress.clone());
+            self.gateway = translation.gateway;
         } else if translation.destination.is_some() {
             self.route();
         }

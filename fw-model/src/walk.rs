@@ -87,6 +87,7 @@ impl Walk<'_> {
             let passes = evaluation.disposition == Disposition::Permitted && !refused;
             packet = evaluation.translated;
             let (local, egress) = (evaluation.local, evaluation.egress.clone());
+            let gateway = evaluation.gateway;
             crossed.push(Crossed {
                 device: number,
                 ingress: ingress.clone(),
@@ -101,7 +102,11 @@ impl Walk<'_> {
             let Some(egress) = egress else {
                 break End::Lost;
             };
-            match self.next(number, device, &ingress, &egress, packet.destination) {
+            let next = match gateway {
+                Some(gateway) => self.owner(number, gateway),
+                None => self.next(number, device, &ingress, &egress, packet.destination),
+            };
+            match next {
                 Next::Device(next, by) => at = (next, by),
                 Next::Host if self.is_mapped(packet.destination) => break End::Lost,
                 Next::Host => break self.back(&crossed),
@@ -149,6 +154,18 @@ impl Walk<'_> {
         }
     }
 
+    /// The other device that owns the address of a next router.
+    fn owner(&self, number: usize, gateway: IpAddr) -> Next {
+        for (other, device) in self.snapshot.devices.iter().enumerate() {
+            for interface in device.interfaces.iter().filter(|i| i.enabled) {
+                if other != number && interface.addresses.iter().any(|a| a.addr() == gateway) {
+                    return Next::Device(other, interface.name.clone());
+                }
+            }
+        }
+        Next::Outside
+    }
+
     /// The interfaces of other devices on the subnets of one.
     fn neighbours(&self, number: usize, egress: &Interface) -> Vec<(usize, &Interface)> {
         let mut out = Vec::new();
@@ -175,14 +192,7 @@ impl Walk<'_> {
         destination: IpAddr,
     ) -> Next {
         if let Some(gateway) = Self::gateway(device, ingress, egress, destination) {
-            for (other, device) in self.snapshot.devices.iter().enumerate() {
-                for interface in device.interfaces.iter().filter(|i| i.enabled) {
-                    if other != number && interface.addresses.iter().any(|a| a.addr() == gateway) {
-                        return Next::Device(other, interface.name.clone());
-                    }
-                }
-            }
-            return Next::Outside;
+            return self.owner(number, gateway);
         }
         let Some(interface) = device.interface(egress) else {
             return Next::Host;

@@ -689,8 +689,10 @@ pub struct PolicyRoute<'t> {
     pub ports: Option<(u16, u16)>,
     /// Source ports.
     pub source_ports: Option<(u16, u16)>,
-    /// Where the packet leaves; `None` for "as the routes say".
+    /// Where the packet leaves; `None` where the gateway tells, or the routes.
     pub output: Option<&'t str>,
+    /// The next router.
+    pub gateway: Option<IpAddr>,
     /// `action deny`: the routing table decides.
     pub stop: bool,
     /// What is not understood.

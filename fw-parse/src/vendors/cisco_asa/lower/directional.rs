@@ -287,6 +287,7 @@ impl Maker<'_> {
                 source_port: ports(self.ports.source)?,
                 destination_port: ports(self.ports.destination)?,
                 egress: diverted.then(|| self.mapped.map(str::to_owned)).flatten(),
+                gateway: None,
                 silent: self.silent,
             }))
         };
@@ -329,6 +330,7 @@ impl Maker<'_> {
                 egress: (diverted && !self.route_lookup)
                     .then(|| self.real.map(str::to_owned))
                     .flatten(),
+                gateway: None,
                 silent: self.silent,
             }))
         };
@@ -401,6 +403,7 @@ impl Maker<'_> {
                 source_port: pat.then(pat_ports),
                 destination_port,
                 egress: diverted.then(|| self.mapped.map(str::to_owned)).flatten(),
+                gateway: None,
                 silent: self.silent,
             })),
         );

@@ -8,6 +8,7 @@ mod local;
 mod nat;
 mod objects;
 mod policy;
+mod policy_route;
 mod schedule;
 mod services;
 mod treatment;
@@ -142,6 +143,7 @@ pub fn lower(
     lowering.policies();
     lowering.tunnels();
     lowering.local_services();
+    lowering.policy_routes();
     lowering.translations();
     lowering.treatments();
     lowering.beside();

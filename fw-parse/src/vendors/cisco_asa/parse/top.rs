@@ -41,7 +41,6 @@ const INERT_BLOCKS: &[&str] = &[
     "policy-list",
     "pop3s",
     "quota",
-    "route-map",
     "router",
     "sla",
     "smart-tunnel",
@@ -113,6 +112,11 @@ impl<'a> Parser<'_, 'a> {
             return status;
         }
         if let Some(status) = self.policy(first, words, place) {
+            return status;
+        }
+        if first == "route-map"
+            && let Some(status) = self.route_map(words, place)
+        {
             return status;
         }
         if let Some(status) = self.local(first, words, place) {

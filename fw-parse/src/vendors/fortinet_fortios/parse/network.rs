@@ -361,6 +361,10 @@ fn policy_route<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Pol
         ports,
         source_ports,
         output: entry.word("output-device"),
+        gateway: entry
+            .word("gateway")
+            .and_then(|g| g.parse().ok())
+            .filter(|g: &IpAddr| !g.is_unspecified()),
         stop: entry.word("action") == Some("deny"),
         unknown: {
             unknown.extend(reader.rest(entry, inert::POLICY_ROUTE, &[]));

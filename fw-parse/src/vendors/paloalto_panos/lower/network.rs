@@ -154,7 +154,7 @@ impl<'t> Lower<'t> {
 
     /// A literal, a template variable or the name of an address object, as a
     /// prefix with its host part.
-    fn prefix(&self, word: Word<'t>) -> Option<IpNet> {
+    pub(super) fn prefix(&self, word: Word<'t>) -> Option<IpNet> {
         let mut variables = self.variables.iter();
         let word = variables
             .find(|(name, _)| *name == word.text)
