@@ -308,6 +308,9 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
             };
             return vec![on(Some(*device), &with, route)];
         }
+        Disposition::Unselected(device, span) => {
+            return vec![on(Some(*device), "selectors of the tunnel", *span)];
+        }
         Disposition::Refused => return vec![on(last_device, "reverse path check", None)],
         Disposition::NotAnswered => return vec![on(last_device, "no answer", last_route)],
         Disposition::Own => return vec![on(last_device, "the device's own address", None)],

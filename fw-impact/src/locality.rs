@@ -257,10 +257,13 @@ fn tunnels<'s>(side: &'s Side<'_>) -> Vec<(&'s str, fw_model::Tunnel)> {
         .iter()
         .flat_map(|d| d.device.tunnels.iter().map(move |t| (&*d.device.name, t)))
         .map(|(name, tunnel)| {
-            let tunnel = fw_model::Tunnel {
+            let mut tunnel = fw_model::Tunnel {
                 span: None,
                 ..tunnel.clone()
             };
+            for selector in &mut tunnel.selectors {
+                selector.span = None;
+            }
             (name, tunnel)
         })
         .collect()

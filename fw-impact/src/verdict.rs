@@ -316,6 +316,15 @@ impl<'s, 'a> Comparison<'s, 'a> {
         out
     }
 
+    /// False on a branch on which a gateway at the end of a tunnel, which is
+    /// not known, does not carry packets on.
+    fn is_carried(&self, joint: &Joint) -> bool {
+        joint.assumed.values().all(|(variable, holds)| {
+            let condition = self.before.conditions.condition(variable);
+            holds || !condition.is_some_and(|c| c.key.starts_with(CARRIED))
+        })
+    }
+
     fn touches_opaque(&self, joint: &Joint) -> bool {
         if self.opaque_devices.is_empty() {
             return false;
@@ -366,12 +375,16 @@ impl<'s, 'a> Comparison<'s, 'a> {
         members: Vec<usize>,
     ) -> Part {
         let mut all: Vec<(Passes, Passes)> = Vec::new();
+        let mut carried: Vec<(Passes, Passes)> = Vec::new();
         let mut opaque = false;
         for joint in members.iter().filter_map(|&m| joints.get(m)) {
             opaque |= self.touches_opaque(joint);
             let pair = (passes(&joint.before), passes(&joint.after));
             if !all.contains(&pair) {
                 all.push(pair);
+            }
+            if self.is_carried(joint) && !carried.contains(&pair) {
+                carried.push(pair);
             }
         }
         let agreed = |side: fn(&(Passes, Passes)) -> Passes| {
@@ -388,6 +401,14 @@ impl<'s, 'a> Comparison<'s, 'a> {
             [(Some(true), Some(false))] => Difference::Lost,
             [(Some(false), Some(true))] => Difference::Gained,
             pairs if pairs.iter().all(|(b, a)| b.is_some() && b == a) => Difference::None,
+            // Tunnels are taken to be up: what one carried as far as can be
+            // told, and is dropped now whatever it does, is lost.
+            pairs
+                if pairs.iter().all(|(_, after)| *after == Some(false))
+                    && carried == [(Some(true), Some(false))] =>
+            {
+                Difference::Lost
+            }
             _ => Difference::Undecided,
         };
         if opaque {
@@ -404,6 +425,10 @@ impl<'s, 'a> Comparison<'s, 'a> {
         }
     }
 }
+
+/// The beginning of the keys of conditions that an unknown gateway at the end
+/// of a tunnel carries packets on.
+pub const CARRIED: &str = "carried by ";
 
 /// The devices that packets or their replies met, by position.
 fn met(outcome: &Outcome) -> impl Iterator<Item = usize> + '_ {

@@ -3,14 +3,14 @@
 
 use crate::address::AddressSet;
 use crate::filter::{Filter, FilterId};
-use crate::match_expr::{Condition, MatchExpr};
+use crate::match_expr::Condition;
 use crate::route::{NextHop, Route};
 use crate::service::ServiceSet;
 use crate::snapshot::{Assumption, Definition};
 use crate::source::{SourceId, Span};
 use crate::treatment::TreatmentRule;
+use crate::tunnel::Tunnel;
 use ipnet::IpNet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One firewall, router or host (or one context or virtual system of it).
@@ -104,32 +104,6 @@ pub enum SourceCheck {
     /// Those to which the best route does not lead out of the interface they
     /// came in by.
     Strict,
-}
-
-/// A site-to-site tunnel: packets that take it leave encrypted, for the
-/// address of the peer.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Tunnel {
-    /// What reports call it (`crypto map M 10`).
-    pub name: String,
-    /// The interface that packets are sent out of to take it: one of its own,
-    /// or the one that a policy (`takes`) is bound to.
-    pub interface: String,
-    /// Which of the packets that leave by `interface` take it; `None`: all.
-    pub takes: Option<MatchExpr>,
-    /// The addresses of the gateways at the other end; empty where they are
-    /// not known beforehand.
-    pub peers: Vec<IpAddr>,
-    /// Peers whose addresses are not known beforehand set it up.
-    pub awaits: bool,
-    /// The interface whose address the encrypted packets carry, if the
-    /// configuration says so.
-    pub through: Option<String>,
-    /// The condition of the device's rules that stands for "the packet came
-    /// out of this tunnel", if its rules ask.
-    pub decrypted: Option<Arc<Condition>>,
-    /// Where it stands.
-    pub span: Option<Span>,
 }
 
 /// A line that is not understood and may affect anything on the device.

@@ -24,6 +24,9 @@ pub enum Disposition {
     /// It passes, but a device that keeps track of connections sees one
     /// direction of them alone and so ends them. The device, by position.
     OneSided(usize),
+    /// No selector of a tunnel holds it: the device, by position, and the
+    /// line of its first selector.
+    Unselected(usize, Option<Span>),
     /// A device refuses its source, to which its routes do not lead by the
     /// interface by which it came in.
     Refused,

@@ -74,6 +74,8 @@ pub struct Vdom<'t> {
     pub interfaces: Vec<Interface<'t>>,
     /// Tunnels to other gateways.
     pub tunnels: Vec<Tunnel<'t>>,
+    /// What the tunnels carry.
+    pub selectors: Vec<Phase2<'t>>,
     /// True if the file lists interfaces at all.
     pub has_interfaces: bool,
     /// Zones, SD-WAN zones among them.
@@ -526,6 +528,38 @@ pub struct Tunnel<'t> {
     pub dynamic: bool,
     /// Where it stands.
     pub span: Option<Span>,
+}
+
+/// `config vpn ipsec phase2-interface`.
+#[derive(Clone, Debug)]
+pub struct Phase2<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// The tunnel that it belongs to.
+    pub tunnel: &'t str,
+    /// The addresses of this end.
+    pub source: Phase2End<'t>,
+    /// The addresses of the other end.
+    pub destination: Phase2End<'t>,
+    /// Protocol; `None` for all.
+    pub protocol: Option<u8>,
+    /// Ports of both ends; `None` for all.
+    pub ports: [Option<u16>; 2],
+    /// It has settings that are not understood.
+    pub unclear: bool,
+    /// Where it stands.
+    pub span: Option<Span>,
+}
+
+/// The addresses of an end of a selector.
+#[derive(Clone, Debug)]
+pub enum Phase2End<'t> {
+    /// A subnet, or a range.
+    Between(IpAddr, IpAddr),
+    /// An address object, in the list of IPv4 or IPv6.
+    Object(&'t str, bool),
+    /// Not understood.
+    Unclear,
 }
 
 /// How packets get into a tunnel.

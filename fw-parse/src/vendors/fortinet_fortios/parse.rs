@@ -13,6 +13,7 @@ use ipnet::IpNet;
 mod nat;
 mod network;
 mod objects;
+mod phase2;
 mod policy;
 
 /// Reads all sections of a file and writes the status of every line.

@@ -2,6 +2,7 @@
 
 use super::Unknown;
 use super::open;
+use super::phase2::phase2;
 use crate::vendors::fortinet_fortios::ast::{
     Config, Interface, PolicyRoute, Route, Tunnel, TunnelKind, Vdom, Zone,
 };
@@ -48,6 +49,13 @@ pub fn section<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut
             reader.known(section);
             for entry in section.entries() {
                 vdom.tunnels.push(tunnel(entry, section.path.as_str()));
+                reader.settings(entry, &["*"]);
+            }
+        }
+        "vpn ipsec phase2-interface" => {
+            reader.known(section);
+            for entry in section.entries() {
+                vdom.selectors.extend(phase2(reader, entry));
                 reader.settings(entry, &["*"]);
             }
         }
