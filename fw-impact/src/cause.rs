@@ -96,13 +96,29 @@ pub struct Causes<'c, 'a> {
     by_line: FxHashMap<(SideName, SourceId, u32), usize>,
     by_source: FxHashMap<(SideName, SourceId), Vec<usize>>,
     near: Neighbours,
+    whole: Vec<Whole>,
+    renamed: bool,
     tried: Mutex<Tried>,
+}
+
+/// A device that is on one side alone: its lines are one edit.
+struct Whole {
+    /// Its name.
+    device: String,
+    /// All its edits.
+    edits: Vec<usize>,
 }
 
 impl<'c, 'a> Causes<'c, 'a> {
     /// Prepares the search for causes of differences between two sides.
+    /// `renamed`: devices are called on the after side as they are before it,
+    /// which their texts do not know.
     #[must_use]
-    pub fn new(comparison: &'c Comparison<'c, 'a>, counterfactual: &'c dyn Counterfactual) -> Self {
+    pub fn new(
+        comparison: &'c Comparison<'c, 'a>,
+        counterfactual: &'c dyn Counterfactual,
+        renamed: bool,
+    ) -> Self {
         let by_line = counterfactual
             .edits()
             .iter()
@@ -120,6 +136,8 @@ impl<'c, 'a> Causes<'c, 'a> {
             comparison,
             counterfactual,
             by_line,
+            whole: whole_devices(comparison, &by_source),
+            renamed,
             by_source,
             near: Neighbours::new([comparison.before.snapshot, comparison.after.snapshot]),
             tried: Mutex::default(),
@@ -143,7 +161,8 @@ impl<'c, 'a> Causes<'c, 'a> {
             },
             BTreeSet::len,
         );
-        let narrow = (!crossed.is_empty() && crossed.len() < known).then_some(crossed);
+        let narrow =
+            (!self.renamed && !crossed.is_empty() && crossed.len() < known).then_some(crossed);
         let alone = narrow.and_then(|names| {
             self.within(Some(names), (flow, impact, &probe), |search| {
                 let found = search.find(&relevant, &hunks)?;
@@ -156,10 +175,33 @@ impl<'c, 'a> Causes<'c, 'a> {
                     search.find(&relevant, &hunks)
                 })
             })
-            .unwrap_or(relevant)
-            .into_iter()
-            .filter_map(|at| self.cause(at))
-            .collect()
+            .map_or_else(|| self.causes(relevant), |found| self.causes(found))
+    }
+
+    /// The causes that edits are: a device that is removed or added is one.
+    fn causes(&self, mut edits: Vec<usize>) -> Vec<Cause> {
+        let mut out = Vec::new();
+        for whole in &self.whole {
+            let (of_it, rest): (Vec<usize>, Vec<usize>) =
+                edits.iter().partition(|at| whole.edits.contains(at));
+            edits = rest;
+            let named = whole.edits.iter().find(|at| {
+                let edit = self.counterfactual.edits().get(**at);
+                edit.is_some_and(|e| e.text.contains(whole.device.as_str()))
+            });
+            let shown = named.or(whole.edits.first());
+            let cause = shown.filter(|_| !of_it.is_empty());
+            out.extend(cause.and_then(|at| self.cause(*at)).map(|mut cause| {
+                let done = match cause.edit {
+                    EditKind::Removed => "removed",
+                    EditKind::Added => "added",
+                };
+                cause.context = Some(format!("device {}, {done} as a whole", whole.device));
+                cause
+            }));
+        }
+        out.extend(edits.into_iter().filter_map(|at| self.cause(at)));
+        out
     }
 
     /// The edits a hunk, those closest to one of `places` first, then in the
@@ -304,6 +346,19 @@ impl<'c, 'a> Causes<'c, 'a> {
         }
     }
 
+    /// Edits that are undone together: those of a device that is on one side
+    /// alone, else each for itself.
+    fn units(&self, edits: Vec<usize>) -> Vec<Vec<usize>> {
+        let of = |at: &usize| self.whole.iter().position(|w| w.edits.contains(at));
+        let met: BTreeSet<usize> = edits.iter().filter_map(of).collect();
+        let wholes = met.into_iter().filter_map(|at| self.whole.get(at));
+        let alone = edits.iter().filter(|at| of(at).is_none());
+        wholes
+            .map(|whole| whole.edits.clone())
+            .chain(alone.map(|at| vec![*at]))
+            .collect()
+    }
+
     /// The devices that the packets of a flow cross on either side.
     fn crossed(&self, judgement: &Judgement) -> BTreeSet<String> {
         let mut out = BTreeSet::new();
@@ -362,6 +417,9 @@ impl<'c, 'a> Causes<'c, 'a> {
             None if crossed.is_empty() => return None,
             None => self.near.spread(crossed.clone()),
         };
+        if self.renamed {
+            return None;
+        }
         let known = self.comparison.before.devices.len();
         (scope.len() < known.max(self.comparison.after.devices.len())).then_some(scope)
     }
@@ -398,6 +456,38 @@ impl<'c, 'a> Causes<'c, 'a> {
             moved: None,
         })
     }
+}
+
+/// The devices that are on one side alone, with their edits. Of devices that
+/// stand in one file all have to be.
+fn whole_devices(
+    comparison: &Comparison<'_, '_>,
+    by_source: &FxHashMap<(SideName, SourceId), Vec<usize>>,
+) -> Vec<Whole> {
+    let mut out = Vec::new();
+    for (name, side, other) in [
+        (SideName::Before, comparison.before, comparison.after),
+        (SideName::After, comparison.after, comparison.before),
+    ] {
+        let is_alone = |device: &Device| other.snapshot.device(&device.name).is_none();
+        for here in side.devices.iter().filter(|d| is_alone(d.device)) {
+            let sources = &here.device.sources;
+            let shared = side.devices.iter().any(|d| {
+                d.device.sources.iter().any(|s| sources.contains(s)) && !is_alone(d.device)
+            });
+            let edits: Vec<usize> = sources
+                .iter()
+                .filter_map(|source| by_source.get(&(name, *source)))
+                .flatten()
+                .copied()
+                .collect();
+            if !shared && !edits.is_empty() {
+                let device = here.device.name.clone();
+                out.push(Whole { device, edits });
+            }
+        }
+    }
+    out
 }
 
 /// The definitions that `uses` lead to.
@@ -567,6 +657,10 @@ impl Search<'_, '_, '_> {
     /// The smallest set of edits that undoes the impact, looked for among the
     /// relevant ones first, then by hunks.
     fn find(&mut self, relevant: &[usize], hunks: &[Vec<usize>]) -> Option<Vec<usize>> {
+        let wholes: Vec<Vec<usize>> = self.causes.whole.iter().map(|w| w.edits.clone()).collect();
+        if let Some(whole) = wholes.iter().find(|edits| self.restores(edits)) {
+            return Some(whole.clone());
+        }
         if let Some(one) = self.single(relevant) {
             return Some(one);
         }
@@ -585,7 +679,7 @@ impl Search<'_, '_, '_> {
         } else {
             return None;
         };
-        let lines = start.into_iter().map(|edit| vec![edit]).collect();
+        let lines = self.causes.units(start);
         let mut found = self.shrink(lines).concat();
         found.sort_unstable();
         Some(found)

@@ -278,7 +278,8 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
     let last_device = returning.or_else(|| outcome.crossings.last().map(|c| c.device));
     let reply = if returning.is_some() { " (reply)" } else { "" };
     let on = |device: Option<usize>, rule: &str, span: Option<Span>| {
-        let (file, line, text) = place(side.snapshot, span);
+        let (mut file, line, text) = place(side.snapshot, span);
+        file = file.or_else(|| only_file(side, device?));
         Decision {
             device: device.map(device_name).unwrap_or_default(),
             filter: "routes".into(),
@@ -311,7 +312,11 @@ pub fn decisions(side: &Side<'_>, outcome: &Outcome) -> Vec<Decision> {
             };
             return vec![on(Some(*device), &with, route)];
         }
-        Disposition::NotAnswered => return vec![on(last_device, "no answer", None)],
+        Disposition::Unselected(device, span) => {
+            return vec![on(Some(*device), "selectors of the tunnel", *span)];
+        }
+        Disposition::Refused => return vec![on(last_device, "reverse path check", None)],
+        Disposition::NotAnswered => return vec![on(last_device, "no answer", last_route)],
         Disposition::Own => return vec![on(last_device, "the device's own address", None)],
         Disposition::Denied | Disposition::Exhausted => {
             if let Some(visit) = outcome.visits.last()
@@ -396,12 +401,7 @@ fn decision(side: &Side<'_>, visit: &Visit) -> Option<Decision> {
     let (rule, filter) = decider(side, visit)?;
     let device = side.devices.get(visit.device)?.device;
     let (mut file, line, text) = place(side.snapshot, rule.span);
-    if file.is_none()
-        && let [only] = device.sources.as_slice()
-    {
-        // A rule that no line says is one of the device's file all the same.
-        file = side.snapshot.source(*only).map(|s| s.path.clone());
-    }
+    file = file.or_else(|| only_file(side, visit.device));
     Some(Decision {
         device: device.name.clone(),
         filter: filter.to_owned(),
@@ -415,6 +415,15 @@ fn decision(side: &Side<'_>, visit: &Visit) -> Option<Decision> {
         line,
         text,
     })
+}
+
+/// The file of a device that has one: what no line of it says is said by it all
+/// the same.
+fn only_file(side: &Side<'_>, device: usize) -> Option<String> {
+    match side.devices.get(device)?.device.sources.as_slice() {
+        [only] => side.snapshot.source(*only).map(|s| s.path.clone()),
+        _ => None,
+    }
 }
 
 /// The word for what a rule does.
@@ -445,7 +454,7 @@ pub fn reasons(
             let columns = span.map(|s| meant(&condition, s, line_text.as_deref()));
             Reason {
                 side: name,
-                device: device.to_owned(),
+                device: owner(side, span).unwrap_or(device).to_owned(),
                 text: condition.text.clone(),
                 kind: reason_kind(&condition.kind),
                 name: match &condition.kind {
@@ -463,6 +472,17 @@ pub fn reasons(
     out.sort();
     out.dedup();
     out
+}
+
+/// The device whose file a line is in, if it is the only one.
+fn owner<'s>(side: &Side<'s>, span: Option<Span>) -> Option<&'s str> {
+    let source = span?.source;
+    let mut all = side
+        .devices
+        .iter()
+        .filter(|d| d.device.sources.contains(&source));
+    let one = all.next()?;
+    all.next().is_none().then_some(one.device.name.as_str())
 }
 
 const fn reason_kind(kind: &ConditionKind) -> ReasonKind {

@@ -8,7 +8,7 @@ use crate::exposure::{Declared, differences};
 use crate::graph::Side;
 use crate::options::Options;
 use crate::packet_set::{ConditionTable, Product};
-use crate::pairing::{paired, renamed, with_old_names};
+use crate::pairing::{Renamed, paired, renamed, with_old_names};
 use crate::report::{
     AssumptionReport, Change, ChangeSeverity, CoverageReport, DIFF_SCHEMA, DiagnosticReport,
     DiffReport, FileCoverage, Finding, FlowReport, IMPACT_SCHEMA, Impact, ImpactReport,
@@ -20,6 +20,22 @@ use fw_model::match_expr::CivilMinute;
 use fw_model::{Coverage, Device, Endpoint, Expect, Family, Flow, LineStatus, MatchExpr, Snapshot};
 use rayon::prelude::*;
 use std::sync::Arc;
+
+/// What decides after the change is told with the names of that side.
+fn call_by_new_names(report: &mut FlowReport, renamed: &[Renamed]) {
+    let call = |name: &mut String| {
+        if let Some(pair) = renamed.iter().find(|r| r.before == *name) {
+            name.clone_from(&pair.after);
+        }
+    };
+    for decision in &mut report.decided_by.after {
+        call(&mut decision.device);
+    }
+    let ways = report.paths.iter_mut().flat_map(|p| &mut p.after);
+    for step in ways.flat_map(|way| &mut way.steps) {
+        call(&mut step.device);
+    }
+}
 
 /// Judges what a change does to `flows`, and what else it opens or closes.
 #[must_use]
@@ -36,7 +52,9 @@ pub fn compare(
     let before_side = Side::compared(before, after, &conditions, options.now);
     let after_side = Side::compared(after, before, &conditions, options.now).after_the_change();
     let comparison = Comparison::new(&before_side, &after_side);
-    let causes = options.counterfactual.map(|c| Causes::new(&comparison, c));
+    let causes = options
+        .counterfactual
+        .map(|c| Causes::new(&comparison, c, !renamed.is_empty()));
     let strictness = Strictness {
         fail_on: options.fail_on,
         strict: options.strict,
@@ -45,7 +63,12 @@ pub fn compare(
         .par_iter()
         .map(|flow| {
             let judgement = comparison.judge(flow);
-            assess(&comparison, flow, &judgement, strictness, causes.as_ref())
+            let causes = causes.as_ref();
+            let mut report = assess(&comparison, flow, &judgement, strictness, causes);
+            if !renamed.is_empty() {
+                call_by_new_names(&mut report, &renamed);
+            }
+            report
         })
         .collect();
     let mut declared: Vec<Declared> = Vec::new();
@@ -81,7 +104,7 @@ pub fn compare(
             code: "device-renamed".into(),
             severity: ChangeSeverity::Low,
             message: format!(
-                "device `{}` is called `{}` after the change; reports call it `{0}`",
+                "device `{}` is called `{}` after the change; but for what decides there, reports call it `{0}`",
                 r.before, r.after
             ),
             flow: None,

@@ -16,7 +16,7 @@ use crate::packet_set::product::Dim;
 use crate::seed::{Seed, seeds};
 use fw_model::nat::claimed_addresses;
 use fw_model::service::{PORT_MAX, SERVICE_MAX};
-use fw_model::{Device, Family, IntervalSet, TreatmentRule};
+use fw_model::{Connections, Device, Family, IntervalSet, SourceCheck, TreatmentRule};
 use std::sync::Arc;
 
 /// What differs between two versions of a device.
@@ -59,7 +59,8 @@ impl Locality {
         let topology = names(before) != names(after)
             || before.snapshot.links != after.snapshot.links
             || before.snapshot.networks != after.snapshot.networks
-            || tunnels(before) != tunnels(after);
+            || tunnels(before) != tunnels(after)
+            || !same_ends(before, after);
         let devices = before
             .devices
             .iter()
@@ -73,7 +74,7 @@ impl Locality {
                 let gaps = gaps(o, n);
                 Some(DeviceChange {
                     after: number,
-                    everywhere: !same_pipeline(o, n),
+                    everywhere: !same_pipeline(o, n) || refuses_differently(o, n),
                     moved: [Family::V4, Family::V6].map(|family| moved_addresses(family, old, new)),
                     rerouted: [Family::V4, Family::V6].map(|family| rerouted(family, old, new)),
                     seeds: [Family::V4, Family::V6]
@@ -201,16 +202,53 @@ impl Locality {
                     (Passage::Open(_), None) => true,
                 }
             };
+            // Replies may come in by another interface.
+            let came_back: Vec<&Passage> = outcome
+                .returns
+                .iter()
+                .filter(|r| r.device == crossing.device)
+                .filter_map(|r| r.ingress.as_ref())
+                .collect();
             before.iter().chain(after).all(|seed| {
                 let forward =
                     seed.packets.meets(&enters) && enters_by(crossing.ingress.as_ref(), seed);
                 let back = !automatic
                     && replies.iter().any(|r| seed.packets.meets(r))
-                    && enters_by(crossing.egress.as_ref(), seed);
+                    && (enters_by(crossing.egress.as_ref(), seed)
+                        || came_back.iter().any(|end| enters_by(Some(*end), seed)));
                 !forward && !back
             })
         })
     }
+}
+
+/// True if all devices have the same addresses at the same interfaces: they
+/// may be the gateways of others.
+fn same_ends(before: &Side<'_>, after: &Side<'_>) -> bool {
+    let ends = |device: &Device| -> Vec<_> {
+        let end = |i: &fw_model::Interface| (i.name.clone(), i.addresses.clone(), i.enabled);
+        device.interfaces.iter().map(end).collect()
+    };
+    let pairs = before.devices.iter().zip(&after.devices);
+    before.devices.len() < 2
+        || pairs
+            .into_iter()
+            .all(|(old, new)| ends(old.device) == ends(new.device))
+}
+
+/// True if packets of known connections, or sources, are refused elsewhere.
+fn refuses_differently(old: &Device, new: &Device) -> bool {
+    let zones = |device: &Device| -> Vec<Vec<String>> {
+        let zones = device.zones.iter().map(|z| z.interfaces.clone());
+        zones.collect()
+    };
+    let checks = |device: &Device| -> Vec<_> {
+        let of = device.interfaces.iter();
+        of.map(|i| (i.name.clone(), i.source_check)).collect()
+    };
+    old.connections != new.connections
+        || old.connections != Connections::Anywhere && zones(old) != zones(new)
+        || checks(old) != checks(new)
 }
 
 /// The tunnels of all devices, wherever they stand.
@@ -219,10 +257,13 @@ fn tunnels<'s>(side: &'s Side<'_>) -> Vec<(&'s str, fw_model::Tunnel)> {
         .iter()
         .flat_map(|d| d.device.tunnels.iter().map(move |t| (&*d.device.name, t)))
         .map(|(name, tunnel)| {
-            let tunnel = fw_model::Tunnel {
+            let mut tunnel = fw_model::Tunnel {
                 span: None,
                 ..tunnel.clone()
             };
+            for selector in &mut tunnel.selectors {
+                selector.span = None;
+            }
             (name, tunnel)
         })
         .collect()
@@ -240,6 +281,26 @@ fn rerouted(family: Family, old: &DeviceSide<'_>, new: &DeviceSide<'_>) -> Inter
     };
     if same(old.device, new.device) {
         return out;
+    }
+    // A route that is not the best one may have a say here.
+    let all_count = |d: &Device| {
+        d.connections == Connections::Interface
+            || d.interfaces
+                .iter()
+                .any(|i| i.source_check == SourceCheck::Feasible)
+    };
+    if all_count(old.device) || all_count(new.device) {
+        for (one, other) in [(old.device, new.device), (new.device, old.device)] {
+            let known = |r: &fw_model::Route| {
+                let same = |o: &&fw_model::Route| {
+                    (&o.vrf, o.prefix, &o.next, o.metric) == (&r.vrf, r.prefix, &r.next, r.metric)
+                };
+                other.routes.iter().find(same).is_some()
+            };
+            for route in one.routes.iter().filter(|r| !known(r)) {
+                out = out.union(fw_model::AddressSet::prefix(route.prefix).family(family));
+            }
+        }
     }
     let mut vrfs: Vec<&str> = [old, new]
         .iter()

@@ -11,7 +11,6 @@ use crate::packet_set::product::{DIMS, Dim, INTERFACE_MAX, subtract_all};
 use crate::packet_set::term::{Reading, SetPool, Translator};
 use crate::packet_set::{Context, Product, Set};
 use fw_model::nat::AddressTranslation;
-use fw_model::packet::ConnectionState;
 use fw_model::service::PORT_MAX;
 use fw_model::{
     Action, Device, Family, Filter, FilterId, IntervalSet, Rule, Stage, StageKind, Translation,
@@ -104,25 +103,7 @@ fn matched(
             seeds: vec![everything(family)],
         };
     };
-    let context = Context {
-        family,
-        ingress: Via::Open,
-        egress: Via::Open,
-        state: ConnectionState::New,
-        untracked: false,
-        tcp_flags: 0,
-        now: side.now,
-        application: None,
-        user: None,
-        source_by: None,
-        destination_by: None,
-        source_moved: false,
-        destination_moved: false,
-        moved: false,
-        origin: None,
-        of_origin: false,
-        local: None,
-    };
+    let context = Context::plain(family, Via::Open, Via::Open, side.now);
     let mut translator = Translator {
         device: here.device,
         context: &context,

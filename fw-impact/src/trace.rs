@@ -367,6 +367,12 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
                 "sees one direction of the connection alone{by}, and ends it"
             ))
         }
+        Disposition::Unselected(..) => {
+            Some("no selector that both ends of the tunnel have holds it".to_owned())
+        }
+        Disposition::Refused => {
+            Some("refuses the source: its routes do not lead back by this interface".to_owned())
+        }
         Disposition::NotAnswered => Some("no device answers at this address".to_owned()),
         _ => None,
     };
@@ -377,7 +383,7 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
             .map(|r| r.device)
             .or_else(|| outcome.crossings.last().map(|c| c.device));
         let device = match outcome.disposition {
-            Disposition::OneSided(device) => Some(device),
+            Disposition::OneSided(device) | Disposition::Unselected(device, _) => Some(device),
             _ => last,
         };
         out.push(step(device.unwrap_or(usize::MAX), "end", text, None));

@@ -15,6 +15,9 @@ use std::sync::Arc;
 
 const DEVICES: usize = 5;
 
+/// The devices on a second shared subnet: the first ones.
+const SECOND: usize = 4;
+
 fn address(text: &str) -> std::net::IpAddr {
     text.parse().unwrap()
 }
@@ -172,6 +175,19 @@ fn device(random: &mut Random, number: usize) -> Device {
         interface("transit", format!("10.0.255.{}/24", 100 + number)),
         interface("lan", format!("10.{number}.0.1/24")),
     ];
+    // Most devices are on a second shared subnet too, so that packets of a
+    // connection come back by another interface.
+    let two = number < SECOND;
+    if two {
+        interfaces.push(interface("second", format!("10.0.254.{}/24", 100 + number)));
+    }
+    for interface in &mut interfaces {
+        interface.source_check = match random.below(8) {
+            0 => SourceCheck::Strict,
+            1 => SourceCheck::Feasible,
+            _ => SourceCheck::Off,
+        };
+    }
     let mut routes = Vec::new();
     for other in (0..DEVICES).filter(|o| *o != number) {
         if random.below(12) == 0 {
@@ -185,7 +201,17 @@ fn device(random: &mut Random, number: usize) -> Device {
         };
         if by != number {
             let prefix = format!("10.{other}.0.0/24");
-            routes.push(route(&prefix, format!("10.0.255.{}", 100 + by)));
+            let (subnet, name) = if two && by < SECOND && random.below(3) == 0 {
+                (254, "second")
+            } else {
+                (255, "transit")
+            };
+            let gateway = format!("10.0.{subnet}.{}", 100 + by);
+            let mut one = route(&prefix, gateway.clone());
+            if random.below(2) == 0 {
+                one.next = NextHop::Interface(name.into(), Some(address(&gateway)));
+            }
+            routes.push(one);
         }
     }
     if number == 0 {
@@ -201,11 +227,31 @@ fn device(random: &mut Random, number: usize) -> Device {
         });
     }
     let kind = random.below(3);
+    let connections = match random.below(4) {
+        0 => Connections::Interface,
+        1 => Connections::Zone,
+        _ => Connections::Anywhere,
+    };
+    let zones = if random.below(3) == 0 {
+        vec![Zone {
+            name: "shared".into(),
+            interfaces: vec!["transit".into(), "second".into()],
+            span: None,
+        }]
+    } else {
+        Vec::new()
+    };
     let mut device = Device {
         name: format!("d{number}"),
         interfaces,
         interfaces_complete: true,
         routes,
+        connections: if kind == 2 {
+            Connections::Anywhere
+        } else {
+            connections
+        },
+        zones,
         tracks_connections: kind == 1,
         automatic_replies: if kind == 0 {
             ServiceSet::union_all(&[ServiceSet::protocol(6), ServiceSet::protocol(17)])

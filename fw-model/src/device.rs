@@ -3,14 +3,14 @@
 
 use crate::address::AddressSet;
 use crate::filter::{Filter, FilterId};
-use crate::match_expr::{Condition, MatchExpr};
-use crate::route::Route;
+use crate::match_expr::Condition;
+use crate::route::{NextHop, Route};
 use crate::service::ServiceSet;
 use crate::snapshot::{Assumption, Definition};
 use crate::source::{SourceId, Span};
 use crate::treatment::TreatmentRule;
+use crate::tunnel::Tunnel;
 use ipnet::IpNet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One firewall, router or host (or one context or virtual system of it).
@@ -54,6 +54,9 @@ pub struct Device {
     /// [`crate::ConnectionState::Established`], else it has no state and
     /// looks like a packet of its own ([`crate::ConnectionState::New`]).
     pub tracks_connections: bool,
+    /// At which interfaces it takes packets for those of a connection that
+    /// it knows.
+    pub connections: Connections,
     /// Treatments that go by traffic, not by rule.
     pub treatments: Vec<TreatmentRule>,
     /// Named objects, for reports and for finding what an edit reaches.
@@ -75,30 +78,32 @@ pub enum Answers {
     Ingress,
 }
 
-/// A site-to-site tunnel: packets that take it leave encrypted, for the
-/// address of the peer.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Tunnel {
-    /// What reports call it (`crypto map M 10`).
-    pub name: String,
-    /// The interface that packets are sent out of to take it: one of its own,
-    /// or the one that a policy (`takes`) is bound to.
-    pub interface: String,
-    /// Which of the packets that leave by `interface` take it; `None`: all.
-    pub takes: Option<MatchExpr>,
-    /// The addresses of the gateways at the other end; empty where they are
-    /// not known beforehand.
-    pub peers: Vec<IpAddr>,
-    /// Peers whose addresses are not known beforehand set it up.
-    pub awaits: bool,
-    /// The interface whose address the encrypted packets carry, if the
-    /// configuration says so.
-    pub through: Option<String>,
-    /// The condition of the device's rules that stands for "the packet came
-    /// out of this tunnel", if its rules ask.
-    pub decrypted: Option<Arc<Condition>>,
-    /// Where it stands.
-    pub span: Option<Span>,
+/// At which interfaces a device takes packets for those of a connection that
+/// it knows, and by which it sends them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Connections {
+    /// At all; they leave as its routes say.
+    #[default]
+    Anywhere,
+    /// At those of the zone that the connection uses; what its routes lead to
+    /// another zone is dropped.
+    Zone,
+    /// At the interface that the connection uses, or one of its zone; they
+    /// leave by it, and the routes of other interfaces have no say.
+    Interface,
+}
+
+/// Which sources of first packets a device refuses because of its routes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum SourceCheck {
+    /// None.
+    #[default]
+    Off,
+    /// Those to which no route leads out of the interface they came in by.
+    Feasible,
+    /// Those to which the best route does not lead out of the interface they
+    /// came in by.
+    Strict,
 }
 
 /// A line that is not understood and may affect anything on the device.
@@ -127,6 +132,8 @@ pub struct Interface {
     pub enabled: bool,
     /// Carries traffic of the device itself only.
     pub management_only: bool,
+    /// Which sources it refuses.
+    pub source_check: SourceCheck,
     /// Where it stands.
     pub span: Option<Span>,
 }
@@ -248,6 +255,44 @@ impl Device {
             .map(|net| AddressSet::host(net.addr()))
             .collect();
         AddressSet::union_all(&hosts)
+    }
+
+    /// True if packets of a connection that uses the interface `known` are
+    /// taken for its own at the interface `other`.
+    #[must_use]
+    pub fn recognizes(&self, known: &str, other: &str) -> bool {
+        let both = |zone: &Zone| {
+            let has = |name: &str| zone.interfaces.iter().any(|i| i == name);
+            has(known) && has(other)
+        };
+        self.connections == Connections::Anywhere || known == other || self.zones.iter().any(both)
+    }
+
+    /// Its interfaces and routes alone, those that lead out of an interface
+    /// on which connections by `known` go on.
+    #[must_use]
+    pub fn routes_beside(&self, known: &str) -> Self {
+        self.routes_by(&|name| self.recognizes(known, name))
+    }
+
+    /// Its interfaces and routes alone, those that lead out of some
+    /// interfaces.
+    #[must_use]
+    pub fn routes_by(&self, beside: &dyn Fn(&str) -> bool) -> Self {
+        let leads = |route: &&Route| match &route.next {
+            NextHop::Interface(name, _) => beside(name),
+            _ => true,
+        };
+        Self {
+            interfaces: (self.interfaces.iter())
+                .filter(|i| beside(&i.name))
+                .cloned()
+                .collect(),
+            interfaces_complete: self.interfaces_complete,
+            routes: self.routes.iter().filter(leads).cloned().collect(),
+            dynamic_routing: self.dynamic_routing,
+            ..Self::default()
+        }
     }
 
     /// Adds a filter and returns its id.

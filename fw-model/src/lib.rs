@@ -24,11 +24,13 @@ pub mod service;
 pub mod snapshot;
 pub mod source;
 pub mod treatment;
+pub mod tunnel;
 pub mod walk;
 
 pub use address::{AddressSet, Family};
 pub use device::{
-    Answers, Device, DeviceLink, Interface, Pipeline, Stage, StageKind, Tunnel, View, Zone,
+    Answers, Connections, Device, DeviceLink, Interface, Pipeline, SourceCheck, Stage, StageKind,
+    View, Zone,
 };
 pub use diagnostic::{Diagnostic, Effect, Severity};
 pub use filter::{Action, Filter, FilterId, PacketEffect, Rule};
@@ -43,3 +45,4 @@ pub use service::{ServiceSet, ServiceTerm};
 pub use snapshot::{Assumption, Definition, DefinitionId, Snapshot};
 pub use source::{Source, SourceId, Span};
 pub use treatment::{Treatment, TreatmentKind, TreatmentRule};
+pub use tunnel::{Selector, Tunnel};

@@ -6,6 +6,7 @@ use crate::filter::{Action, FilterId};
 use crate::interval::IntervalSet;
 use crate::match_expr::MatchExpr;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What a matching NAT rule does to a packet. Parts that are `None` stay.
@@ -24,6 +25,8 @@ pub struct Translation {
     /// The interface by which the packet leaves, if the rule decides that
     /// instead of the routes.
     pub egress: Option<String>,
+    /// The next router on that interface, if the rule decides it too.
+    pub gateway: Option<IpAddr>,
     /// The device does not answer for the addresses that it translates to (no
     /// proxy ARP): packets for them come only by routes that lead to it.
     pub silent: bool,

@@ -5,11 +5,11 @@
 //! It covers what configurations tell by addresses and routes: no declared
 //! links, no tunnels, one next hop a prefix.
 
-use crate::device::{Device, Interface};
+use crate::device::{Connections, Device, Interface, SourceCheck};
 use crate::evaluate::{
-    Context, Disposition, Evaluation, Journey, evaluate, evaluate_reply, evaluate_stray,
+    Context, Disposition, Evaluation, Journey, evaluate, evaluate_reply_by, evaluate_stray,
 };
-use crate::nat::claimed_addresses;
+use crate::nat::{claimed_addresses, translated_addresses};
 use crate::packet::{ConnectionState, Packet, tcp_flags};
 use crate::route::{NextHop, RouteDecision, lookup};
 use crate::service::TCP;
@@ -82,9 +82,12 @@ impl Walk<'_> {
             if own && evaluation.disposition != Disposition::Denied {
                 break End::Own;
             }
-            let passes = evaluation.disposition == Disposition::Permitted;
+            let refused =
+                !crossed.is_empty() && is_refused(device, &ingress, evaluation.original.source);
+            let passes = evaluation.disposition == Disposition::Permitted && !refused;
             packet = evaluation.translated;
             let (local, egress) = (evaluation.local, evaluation.egress.clone());
+            let gateway = evaluation.gateway;
             crossed.push(Crossed {
                 device: number,
                 ingress: ingress.clone(),
@@ -99,8 +102,13 @@ impl Walk<'_> {
             let Some(egress) = egress else {
                 break End::Lost;
             };
-            match self.next(number, device, &ingress, &egress, packet.destination) {
+            let next = match gateway {
+                Some(gateway) => self.owner(number, gateway),
+                None => self.next(number, device, &ingress, &egress, packet.destination),
+            };
+            match next {
                 Next::Device(next, by) => at = (next, by),
+                Next::Host if self.is_mapped(packet.destination) => break End::Lost,
                 Next::Host => break self.back(&crossed),
                 Next::Outside if self.within(packet.destination) => break End::Outside,
                 Next::Outside => break self.back(&crossed),
@@ -115,6 +123,16 @@ impl Walk<'_> {
             .iter()
             .flat_map(|d| &d.interfaces)
             .any(|i| i.addresses.iter().any(|net| net.contains(&address)))
+    }
+
+    /// True if an address of a subnet is no host's, since a device translates
+    /// it there.
+    fn is_mapped(&self, address: IpAddr) -> bool {
+        self.snapshot.devices.iter().any(|device| {
+            let enabled = device.interfaces.iter().filter(|i| i.enabled);
+            let mut names = enabled.map(|i| i.name.as_str());
+            names.any(|name| translated_addresses(device, name).contains(address))
+        })
     }
 
     fn gateway(
@@ -134,6 +152,18 @@ impl Walk<'_> {
             }
             _ => None,
         }
+    }
+
+    /// The other device that owns the address of a next router.
+    fn owner(&self, number: usize, gateway: IpAddr) -> Next {
+        for (other, device) in self.snapshot.devices.iter().enumerate() {
+            for interface in device.interfaces.iter().filter(|i| i.enabled) {
+                if other != number && interface.addresses.iter().any(|a| a.addr() == gateway) {
+                    return Next::Device(other, interface.name.clone());
+                }
+            }
+        }
+        Next::Outside
     }
 
     /// The interfaces of other devices on the subnets of one.
@@ -162,14 +192,7 @@ impl Walk<'_> {
         destination: IpAddr,
     ) -> Next {
         if let Some(gateway) = Self::gateway(device, ingress, egress, destination) {
-            for (other, device) in self.snapshot.devices.iter().enumerate() {
-                for interface in device.interfaces.iter().filter(|i| i.enabled) {
-                    if other != number && interface.addresses.iter().any(|a| a.addr() == gateway) {
-                        return Next::Device(other, interface.name.clone());
-                    }
-                }
-            }
-            return Next::Outside;
+            return self.owner(number, gateway);
         }
         let Some(interface) = device.interface(egress) else {
             return Next::Host;
@@ -222,6 +245,11 @@ impl Walk<'_> {
                 .filter(|k| !passed.contains(k))
                 .find(|&k| crossed.get(k).is_some_and(|c| c.device == number))
                 .filter(|&k| {
+                    crossed
+                        .get(k)
+                        .is_some_and(|c| is_recognized(device, &c.evaluation, came.as_deref()))
+                })
+                .filter(|&k| {
                     !crossed.iter().enumerate().skip(k + 1).any(|(later, c)| {
                         !passed.contains(&later) && c.evaluation.original != c.evaluation.translated
                     })
@@ -232,13 +260,20 @@ impl Walk<'_> {
                     let Some((egress, routed)) = way else {
                         return End::Lost;
                     };
+                    // What leaves by the routes of one interface alone.
+                    let beside = (device.connections == Connections::Interface)
+                        .then(|| device.routes_beside(&record.ingress));
+                    let device_by = match &beside {
+                        Some(beside) if egress == record.ingress => beside,
+                        _ => device,
+                    };
                     let context = Context {
                         journey: Journey::Through,
                         ingress: Some(&egress),
                         egress: None,
                         ..self.context.clone()
                     };
-                    if evaluate_reply(device, &record.evaluation, &context)
+                    if evaluate_reply_by(device, &record.evaluation, came.as_deref(), &context)
                         != Disposition::Permitted
                     {
                         return End::Lost;
@@ -253,10 +288,18 @@ impl Walk<'_> {
                         reply.destination_port = asked.source_port;
                     }
                     let by = came.as_deref().unwrap_or(&record.ingress);
-                    if k > 0 && self.is_turned_away(record, device, by, &egress) {
+                    if k > 0 && self.is_turned_away(record, device_by, by, &egress) {
                         return End::Outside;
                     }
-                    self.step(k, crossed, number, device, came.as_deref(), &egress, routed)
+                    self.step(
+                        k,
+                        crossed,
+                        number,
+                        device_by,
+                        came.as_deref(),
+                        &egress,
+                        routed,
+                    )
                 }
                 None => match self.stray(device, number, reply, crossed, came.as_deref()) {
                     Ok(step) => step,
@@ -303,7 +346,25 @@ impl Walk<'_> {
                 if k == 0 && !on && !neighbours {
                     return Some((record.ingress.clone(), false));
                 }
-                Some(((*name).to_owned(), true))
+                match device.connections {
+                    Connections::Anywhere => Some(((*name).to_owned(), true)),
+                    Connections::Zone => device
+                        .recognizes(&record.ingress, name)
+                        .then(|| ((*name).to_owned(), true)),
+                    Connections::Interface if device.recognizes(&record.ingress, name) => {
+                        Some(((*name).to_owned(), true))
+                    }
+                    // Only the routes of that interface are looked at.
+                    Connections::Interface => {
+                        let beside = device.routes_beside(&record.ingress);
+                        match lookup(&beside, vrf, client) {
+                            RouteDecision::Leaves(hops) => {
+                                Some(((*hops.first()?.0).to_owned(), true))
+                            }
+                            _ => None,
+                        }
+                    }
+                }
             }
         }
     }
@@ -462,6 +523,35 @@ impl Walk<'_> {
             }
         }
         End::Permitted
+    }
+}
+
+/// True if a device refuses a source at an interface because of its routes. One
+/// that learns routes may know better than its configuration.
+fn is_refused(device: &Device, ingress: &str, source: IpAddr) -> bool {
+    let Some(interface) = device.interface(ingress) else {
+        return false;
+    };
+    let leads_back = |device: &Device| match lookup(device, &interface.vrf, source) {
+        RouteDecision::Leaves(hops) => hops.iter().any(|(name, _)| *name == ingress),
+        _ => false,
+    };
+    match interface.source_check {
+        SourceCheck::Off => false,
+        _ if device.dynamic_routing || !device.interfaces_complete => false,
+        SourceCheck::Strict => !leads_back(device),
+        SourceCheck::Feasible => {
+            !leads_back(device) && !leads_back(&device.routes_by(&|name| name == ingress))
+        }
+    }
+}
+
+/// True if a device takes a reply that comes in by `came` for one of a
+/// connection that it knows.
+fn is_recognized(device: &Device, known: &Evaluation, came: Option<&str>) -> bool {
+    match (known.egress.as_deref(), came) {
+        (Some(left), Some(came)) if !known.local => device.recognizes(left, came),
+        _ => true,
     }
 }
 

@@ -77,7 +77,7 @@ fn edited(before: &Loaded, after: &Loaded) -> BTreeSet<String> {
     for (unit, partner) in before
         .units
         .iter()
-        .zip(pair_units(&before.units, &after.units))
+        .zip(pair_units(&before.units, &after.units, &[]))
     {
         let other = partner.and_then(|n| Some((n, after.units.get(n)?)));
         match other {

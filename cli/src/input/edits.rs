@@ -3,6 +3,7 @@
 
 use super::side::Loaded;
 use super::unit::Unit;
+use fw_impact::pairing::{Renamed, renamed};
 use fw_impact::report::{EditKind, FlowReport, Side};
 use fw_impact::{Counterfactual, Edit};
 use fw_model::{Ledger, LineStatus, Snapshot, Source, SourceId};
@@ -36,7 +37,8 @@ struct FilePair {
 /// Makes room on the after side for files that are gone there, so that their
 /// lines can come back.
 pub fn make_room(before: &Loaded, after: &mut Loaded) {
-    let pairs = pair_units(&before.units, &after.units);
+    let renamed = renamed(&before.snapshot, &after.snapshot);
+    let pairs = pair_units(&before.units, &after.units, &renamed);
     for (unit, partner) in before.units.iter().zip(pairs) {
         let named: Vec<(SourceId, String)> = unit
             .files
@@ -86,14 +88,19 @@ pub fn make_room(before: &Loaded, after: &mut Loaded) {
 }
 
 /// For each unit of the before side, the unit of the after side that is the
-/// same device.
-pub fn pair_units(before: &[Unit], after: &[Unit]) -> Vec<Option<usize>> {
+/// same device. `renamed` are those that have another name there.
+pub fn pair_units(before: &[Unit], after: &[Unit], renamed: &[Renamed]) -> Vec<Option<usize>> {
     let mut free: BTreeSet<usize> = (0..after.len()).collect();
     let mut out: Vec<Option<usize>> = vec![None; before.len()];
-    let rules: [fn(&Unit, &Unit) -> bool; 3] = [
-        |b, a| b.devices == a.devices && b.key == a.key,
-        |b, a| !b.devices.is_empty() && b.devices.iter().any(|d| a.devices.contains(d)),
-        |b, a| b.key == a.key,
+    type Same<'r> = &'r dyn Fn(&Unit, &Unit) -> bool;
+    let rules: [Same<'_>; 4] = [
+        &|b, a| b.devices == a.devices && b.key == a.key,
+        &|b, a| !b.devices.is_empty() && b.devices.iter().any(|d| a.devices.contains(d)),
+        &|b, a| {
+            let both = |r: &Renamed| b.devices.contains(&r.before) && a.devices.contains(&r.after);
+            renamed.iter().any(both)
+        },
+        &|b, a| b.key == a.key,
     ];
     for rule in rules {
         for (unit, slot) in before.iter().zip(&mut out) {
@@ -169,7 +176,8 @@ impl<'a> Edits<'a> {
             hunks: 0,
             moves: BTreeMap::new(),
         };
-        let pairs = pair_units(&before.units, &after.units);
+        let renamed = renamed(&before.snapshot, &after.snapshot);
+        let pairs = pair_units(&before.units, &after.units, &renamed);
         let mut paired: BTreeSet<SourceId> = BTreeSet::new();
         for (unit, partner) in before.units.iter().zip(pairs) {
             let Some(other) = partner.and_then(|n| after.units.get(n)) else {

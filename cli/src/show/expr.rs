@@ -116,6 +116,9 @@ fn translate(translation: &Translation) -> String {
     if let Some(egress) = &translation.egress {
         parts.push(format!("out by {egress}"));
     }
+    if let Some(gateway) = &translation.gateway {
+        parts.push(format!("via {gateway}"));
+    }
     if parts.is_empty() {
         "no translation".into()
     } else {

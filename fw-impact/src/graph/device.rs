@@ -150,6 +150,9 @@ impl At<'_, '_> {
             reply: false,
             first: None,
         };
+        let Some(traveller) = self.check_source(traveller, ingress.as_ref(), ended) else {
+            return Vec::new();
+        };
         let mut inside = self.route(traveller, ingress.as_ref(), query);
         if !from_device {
             inside = self.stages(inside, &pipeline.prerouting, &start, query, ended);
@@ -225,7 +228,7 @@ impl At<'_, '_> {
         }
     }
 
-    fn stop(
+    pub(super) fn stop(
         &self,
         mut inside: Inside,
         ingress: &Option<Passage>,

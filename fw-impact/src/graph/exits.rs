@@ -162,7 +162,7 @@ impl Exits {
                     continue;
                 }
                 let next = network.next(side, router.device, hop);
-                if next.is_empty() {
+                if next.is_empty() && !hop.gateway.is_some_and(|g| side.is_dead(g)) {
                     let place = (router.device, Arc::clone(&hop.interface));
                     found(place, (length, longest));
                 }

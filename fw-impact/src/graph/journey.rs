@@ -24,6 +24,12 @@ pub enum Disposition {
     /// It passes, but a device that keeps track of connections sees one
     /// direction of them alone and so ends them. The device, by position.
     OneSided(usize),
+    /// No selector of a tunnel holds it: the device, by position, and the
+    /// line of its first selector.
+    Unselected(usize, Option<Span>),
+    /// A device refuses its source, to which its routes do not lead by the
+    /// interface by which it came in.
+    Refused,
     /// The device that it is for does not answer at this address.
     NotAnswered,
     /// It need not cross a device.
@@ -137,6 +143,35 @@ pub struct Outcome {
     pub crossings: Vec<Crossing>,
     /// The devices that their replies crossed, in order.
     pub returns: Vec<Return>,
+}
+
+impl Outcome {
+    /// Records that the packets came in by `interface` of a device which has
+    /// no route for their replies.
+    pub fn is_lost_at(&mut self, device: usize, interface: &Arc<str>) {
+        self.crossings.push(Crossing {
+            device,
+            ingress: Some(Passage::Interface(Arc::clone(interface))),
+            egress: None,
+            route: None,
+            gateway: None,
+            original: self.piece.original,
+            translated: self.piece.current,
+            local: false,
+            tunneled: false,
+            untracked: false,
+            connection_mark: 0,
+            source_by: None,
+            destination_by: None,
+        });
+        self.returns.push(Return {
+            device,
+            ingress: None,
+            egress: None,
+            route: None,
+            gateway: None,
+        });
+    }
 }
 
 /// A piece on its way, with its record.

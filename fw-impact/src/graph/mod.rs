@@ -14,10 +14,13 @@ pub mod reply;
 pub mod return_path;
 pub mod route_table;
 pub mod routing;
+mod selectors;
 pub mod side;
+pub mod source_check;
 pub mod stray;
 pub mod topology;
 pub mod translate;
+mod tunnel;
 
 pub use journey::{Crossing, Disposition, Outcome, Return, Visit};
 pub use piece::Piece;

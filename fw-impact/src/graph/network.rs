@@ -6,7 +6,7 @@ use super::journey::{Disposition, Outcome, Traveller};
 use super::piece::{Passage, Piece, field};
 use super::route_table::Hop;
 use super::side::Side;
-use super::topology::{FarEnd, Located, Place};
+use super::topology::{Located, Place};
 use crate::packet_set::condition::{Choice, End};
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Assumed, Set};
@@ -252,68 +252,6 @@ impl Side<'_> {
         out
     }
 
-    /// Separates packets that take a tunnel; the others come back.
-    fn by_tunnels(
-        &self,
-        number: usize,
-        hop: &Hop,
-        traveller: Traveller,
-        out: &mut Vec<Onward>,
-        ended: &mut Vec<Outcome>,
-    ) -> Vec<Traveller> {
-        let Some(at) = self.at(number) else {
-            return vec![traveller];
-        };
-        let mut plain = vec![traveller];
-        for tunnel in &at.here.device.tunnels {
-            if *tunnel.interface != *hop.interface {
-                continue;
-            }
-            let end = self.network().far_end(self, number, tunnel);
-            let place = (number, Arc::clone(&hop.interface));
-            if tunnel.takes.is_none() && self.network().is_linked(&place) {
-                // It is a link like any other.
-                continue;
-            }
-            if tunnel.takes.is_none() && self.devices.len() == 1 {
-                // What is behind an interface of a single device is carried on,
-                // whatever interface it is.
-                continue;
-            }
-            let mut rest = Vec::new();
-            for one in plain {
-                let (taken, left) = at.split_by(one, tunnel.takes.as_ref(), hop);
-                rest.extend(left);
-                for mut one in taken {
-                    match &end {
-                        FarEnd::Device((device, interface), back) => {
-                            if let Some(condition) = &back.decrypted {
-                                let literal = self.conditions.literal(condition);
-                                let assumed = one.piece.assumed.without(literal.negate());
-                                one.piece.assumed = assumed.without(literal).and(&[literal]);
-                            }
-                            if let Some(crossing) = one.crossings.last_mut() {
-                                crossing.tunneled = true;
-                            }
-                            let ingress = Passage::Interface(Arc::clone(interface));
-                            out.push((Some((*device, ingress)), one));
-                        }
-                        FarEnd::Unknown => {
-                            let literal = self.conditions.literal(&at.carried(tunnel));
-                            let mut lost = one.clone();
-                            lost.piece.assumed = lost.piece.assumed.and(&[literal.negate()]);
-                            ended.push(lost.end(Disposition::Denied));
-                            one.piece.assumed = one.piece.assumed.and(&[literal]);
-                            out.push((None, one));
-                        }
-                    }
-                }
-            }
-            plain = rest;
-        }
-        plain
-    }
-
     fn over_segment(
         &self,
         number: usize,
@@ -325,6 +263,10 @@ impl Side<'_> {
         let place: Place = (number, Arc::clone(&hop.interface));
         if let Some(gateway) = hop.gateway {
             let next = network.next(self, number, hop);
+            if next.is_empty() && self.is_dead(gateway) {
+                ended.push(traveller.end(Disposition::NotAnswered));
+                return Vec::new();
+            }
             let Some(name) = self.gone(gateway).filter(|_| next.is_empty()) else {
                 return self.to_one_of(&next, traveller);
             };
@@ -333,9 +275,6 @@ impl Side<'_> {
             return vec![(None, carried)];
         }
         let neighbours = network.neighbours(self, &place);
-        if neighbours.is_empty() {
-            return vec![(None, traveller)];
-        }
         let family = traveller.piece.family;
         let destination = field(&traveller.piece.current, Dim::Destination);
         let values = traveller.piece.values(Dim::Destination, destination);
@@ -381,12 +320,9 @@ impl Side<'_> {
                 part(set, &places);
             }
         }
-        // What a device translates on the other side is no host here.
+        // What a device translates, on this side or the other, is no host.
         let hosts = left.intersect(&connected);
-        let mine = network.claims(self, &place);
-        let nobody = hosts
-            .intersect(self.ghosts(family))
-            .subtract(mine.family(family));
+        let nobody = hosts.intersect(self.ghosts(family));
         let beyond = left.subtract(&connected);
         part(hosts.subtract(&nobody), &[]);
         if !nobody.is_empty() {

@@ -15,12 +15,13 @@ use fw_model::{IntervalSet, ServiceSet};
 use std::sync::Arc;
 
 impl At<'_, '_> {
-    /// Takes replies back through one device, out by `egress`.
+    /// Takes replies back through one device, in by the first of `ways` and
+    /// out by the second.
     pub(super) fn reply(
         &self,
         traveller: Traveller,
         crossing: &Crossing,
-        egress: Option<&Passage>,
+        ways: [Option<&Passage>; 2],
         query: &Query<'_>,
         ended: &mut Vec<Outcome>,
     ) -> Vec<Traveller> {
@@ -32,7 +33,7 @@ impl At<'_, '_> {
                 let part = traveller.with(piece);
                 for (part, outer, inner) in self.turn(part, protocol, crossing) {
                     let ends = (outer, inner);
-                    done.extend(self.back(part, protocol, &ends, crossing, egress, query, ended));
+                    done.extend(self.back(part, protocol, &ends, crossing, ways, query, ended));
                 }
             }
         }
@@ -184,7 +185,7 @@ impl At<'_, '_> {
         protocol: u8,
         (outer, inner): &(Fields, Fields),
         crossing: &Crossing,
-        egress: Option<&Passage>,
+        [ingress, egress]: [Option<&Passage>; 2],
         query: &Query<'_>,
         ended: &mut Vec<Outcome>,
     ) -> Vec<Traveller> {
@@ -209,7 +210,7 @@ impl At<'_, '_> {
             // What the device itself sends came in by no interface.
             ingress: match journey {
                 Journey::FromDevice => None,
-                Journey::Through | Journey::ToDevice => crossing.egress.clone(),
+                Journey::Through | Journey::ToDevice => ingress.cloned(),
             },
             egress: egress.cloned(),
             state: if !device.tracks_connections {

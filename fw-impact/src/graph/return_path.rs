@@ -14,7 +14,7 @@ use super::route_table::{Exit, Hop};
 use super::side::{DeviceSide, Side};
 use super::topology::Place;
 use crate::packet_set::product::Dim;
-use fw_model::{Condition, ConditionKind, IntervalSet};
+use fw_model::{Condition, ConditionKind, Connections, IntervalSet};
 use std::sync::Arc;
 
 /// A reply on its way.
@@ -93,9 +93,32 @@ impl Side<'_> {
                         .is_some_and(|c| c.original != c.translated)
             })
         });
+        let recognized = here
+            .and_then(|at| crossings.get(at))
+            .is_none_or(|crossing| self.is_recognized(&reply, crossing));
         match here {
-            Some(at) if !translated => self.back_through(reply, at, only, query, todo, ended),
+            Some(at) if !translated && recognized => {
+                self.back_through(reply, at, only, query, todo, ended)
+            }
             _ => self.back_past(reply, query, todo, ended),
+        }
+    }
+
+    /// True if a hop's gateway is an address that nobody has.
+    pub(super) fn leads_to_nobody(&self, number: usize, hop: &Hop) -> bool {
+        hop.gateway.is_some_and(|gateway| self.is_dead(gateway))
+            && self.network().next(self, number, hop).is_empty()
+    }
+
+    /// False if a device that knows the connection does not take the reply
+    /// for its own, since it comes in by another interface.
+    fn is_recognized(&self, reply: &Reply, crossing: &Crossing) -> bool {
+        let device = self.devices.get(crossing.device).map(|d| d.device);
+        match (&reply.ingress, &crossing.egress, device) {
+            (Some(Passage::Interface(came)), Some(Passage::Interface(left)), Some(device)) => {
+                crossing.local || device.recognizes(left, came)
+            }
+            _ => true,
         }
     }
 
@@ -117,24 +140,30 @@ impl Side<'_> {
         };
         for (mut traveller, hop) in self.way_back(&reply, number, &crossing, only) {
             let egress = match &hop {
+                Hopping::By(hop) if self.leads_to_nobody(reply.device, hop) => None,
                 Hopping::By(hop) => Some(Passage::Interface(Arc::clone(&hop.interface))),
                 Hopping::AsItCame => crossing.ingress.clone(),
-                Hopping::Into(_) | Hopping::Nowhere => {
-                    let (route, end) = match &hop {
-                        Hopping::Into(span) => (*span, Disposition::Discarded(*span)),
-                        _ => (None, Disposition::Unrouted),
-                    };
-                    traveller.returns.push(Return {
-                        device: reply.device,
-                        ingress: reply.ingress.clone(),
-                        egress: None,
-                        route,
-                        gateway: None,
-                    });
-                    ended.push(traveller.end(end));
-                    continue;
-                }
+                Hopping::Into(_) | Hopping::Nowhere | Hopping::Refused(_) => None,
             };
+            if egress.is_none() && !matches!(hop, Hopping::AsItCame) {
+                let end = match &hop {
+                    Hopping::Into(span) => Disposition::Discarded(*span),
+                    Hopping::Refused(_) => Disposition::OneSided(reply.device),
+                    Hopping::By(_) => Disposition::NotAnswered,
+                    Hopping::Nowhere | Hopping::AsItCame => Disposition::Unrouted,
+                };
+                traveller.returns.push(Return {
+                    device: reply.device,
+                    ingress: reply.ingress.clone(),
+                    egress: hop
+                        .hop()
+                        .map(|h| Passage::Interface(Arc::clone(&h.interface))),
+                    route: hop.route(),
+                    gateway: hop.hop().and_then(|h| h.gateway),
+                });
+                ended.push(traveller.end(end));
+                continue;
+            }
             traveller.returns.push(Return {
                 device: reply.device,
                 ingress: reply.ingress.clone(),
@@ -142,7 +171,9 @@ impl Side<'_> {
                 route: hop.hop().and_then(|h| h.span),
                 gateway: hop.hop().and_then(|h| h.gateway),
             });
-            let passed = at.reply(traveller, &crossing, egress.as_ref(), query, ended);
+            let came = reply.ingress.as_ref().or(crossing.egress.as_ref());
+            let ways = [came, egress.as_ref()];
+            let passed = at.reply(traveller, &crossing, ways, query, ended);
             for traveller in passed {
                 let mut next = Reply {
                     traveller,
@@ -314,8 +345,52 @@ impl Side<'_> {
                         out.push((part, Hopping::AsItCame));
                         continue;
                     }
-                    out.extend(self.one_of(part, &here.device.name, hops));
+                    out.extend(self.by_own_ways(part, client, came, here, hops));
                 }
+            }
+        }
+        out
+    }
+
+    /// Ways of replies whose best routes, `hops`, lead out of other interfaces
+    /// than the one by which the packets that they answer `came` in.
+    fn by_own_ways(
+        &self,
+        traveller: Traveller,
+        client: Field,
+        came: &str,
+        here: &DeviceSide<'_>,
+        hops: &[Hop],
+    ) -> Vec<(Traveller, Hopping)> {
+        let name = &here.device.name;
+        let beside: Vec<Hop> = hops
+            .iter()
+            .filter(|hop| here.device.recognizes(came, &hop.interface))
+            .cloned()
+            .collect();
+        if !beside.is_empty() {
+            return self.one_of(traveller, name, &beside);
+        }
+        let refused = |traveller| {
+            let hop = hops.first().cloned();
+            hop.map(|hop| (traveller, Hopping::Refused(hop)))
+        };
+        if here.device.connections != Connections::Interface {
+            return refused(traveller).into_iter().collect();
+        }
+        let table = here.routes_beside(came, traveller.piece.family);
+        let values = traveller.piece.values(Dim::Source, client);
+        let mut out = Vec::new();
+        for (set, exit) in table.split(&values) {
+            let piece = traveller.piece.clone();
+            let piece = piece.restrict(Dim::Source, client, &Arc::new(set), self.conditions);
+            let Some(part) = piece.map(|piece| traveller.with(piece)) else {
+                continue;
+            };
+            match exit {
+                Exit::Leaves(hops) => out.extend(self.one_of(part, name, hops)),
+                Exit::Discarded(span) => out.push((part, Hopping::Into(*span))),
+                Exit::Unrouted | Exit::Unknown => out.extend(refused(part)),
             }
         }
         out
@@ -484,13 +559,24 @@ pub(super) enum Hopping {
     Into(Option<fw_model::Span>),
     /// Not at all: no route knows the client.
     Nowhere,
+    /// Not at all: its route leads to where the connection is not.
+    Refused(Hop),
 }
 
 impl Hopping {
+    /// The route's hop.
     const fn hop(&self) -> Option<&Hop> {
         match self {
-            Self::By(hop) => Some(hop),
+            Self::By(hop) | Self::Refused(hop) => Some(hop),
             _ => None,
+        }
+    }
+
+    /// The route's line.
+    fn route(&self) -> Option<fw_model::Span> {
+        match self {
+            Self::Into(span) => *span,
+            _ => self.hop().and_then(|h| h.span),
         }
     }
 }

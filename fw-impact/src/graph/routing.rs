@@ -1,16 +1,13 @@
 //! Where a device sends packets.
 
-use super::device::{At, Inside, Query, Way, via};
+use super::device::{At, Inside, Query, Way};
 use super::journey::Traveller;
 use super::piece::{Passage, field};
 use super::route_table::{Exit, Hop};
-use crate::packet_set::compile::Via;
+use crate::packet_set::Set;
 use crate::packet_set::condition::{Choice, End};
 use crate::packet_set::product::Dim;
-use crate::packet_set::term::{Reading, SetPool, Translator};
-use crate::packet_set::{Context, Product, Set};
-use fw_model::packet::{ConnectionState, tcp_flags};
-use fw_model::{Condition, ConditionKind, IntervalSet, MatchExpr, Tunnel};
+use fw_model::IntervalSet;
 use std::sync::Arc;
 
 impl At<'_, '_> {
@@ -320,121 +317,5 @@ impl At<'_, '_> {
             })
             .into_iter()
             .collect()
-    }
-
-    /// The condition that an unknown gateway carries packets on.
-    #[must_use]
-    pub fn carried(&self, tunnel: &Tunnel) -> Arc<Condition> {
-        let peers: Vec<String> = tunnel.peers.iter().map(ToString::to_string).collect();
-        let peer = if peers.is_empty() {
-            "a peer that is not named".to_owned()
-        } else {
-            format!("peer {}", peers.join(", "))
-        };
-        let owners = tunnel
-            .peers
-            .iter()
-            .flat_map(|p| self.side.network().owners(*p));
-        let owner = owners.filter_map(|(d, _)| self.side.devices.get(*d)).next();
-        let unknown = match owner {
-            Some(far) => format!("which is {} and has no tunnel back", far.device.name),
-            None => "which the snapshot does not hold".to_owned(),
-        };
-        let device = &self.here.device.name;
-        Arc::new(Condition {
-            key: format!("carried by {} of {device} to {peer}", tunnel.name),
-            kind: ConditionKind::Environment,
-            text: format!(
-                "{} of {device} to {peer}, {unknown}, carries these packets on",
-                tunnel.name
-            ),
-            span: tunnel.span,
-        })
-    }
-
-    /// Separates packets, as they leave by `hop`, for which a condition holds.
-    #[must_use]
-    pub fn split_by(
-        &self,
-        traveller: Traveller,
-        condition: Option<&MatchExpr>,
-        hop: &Hop,
-    ) -> (Vec<Traveller>, Vec<Traveller>) {
-        let Some(condition) = condition else {
-            return (vec![traveller], Vec::new());
-        };
-        let crossing = traveller.crossings.last();
-        let context = Context {
-            family: traveller.piece.family,
-            ingress: via(crossing.and_then(|c| c.ingress.as_ref())),
-            egress: Via::Interface(Arc::clone(&hop.interface)),
-            state: ConnectionState::New,
-            untracked: false,
-            tcp_flags: tcp_flags::SYN,
-            now: self.side.now,
-            application: None,
-            user: None,
-            source_by: None,
-            destination_by: None,
-            source_moved: false,
-            destination_moved: false,
-            moved: false,
-            origin: None,
-            of_origin: false,
-            local: None,
-        };
-        let mut pool = SetPool::default();
-        let terms = Translator {
-            device: self.here.device,
-            context: &context,
-            interfaces: self.here.interfaces(),
-            conditions: self.side.conditions,
-            pool: &mut pool,
-            reading: Reading::Exact,
-        }
-        .terms(condition);
-        let fields = traveller.piece.current;
-        let mut left = vec![(
-            traveller.piece.product(&fields),
-            traveller.piece.assumed.clone(),
-        )];
-        let mut taken = Vec::new();
-        for term in terms {
-            let mut matched = Product::everything(traveller.piece.family);
-            for (slot, set) in matched.sets.iter_mut().zip(&term.sets) {
-                if let Some(set) = set {
-                    *slot = Arc::clone(set);
-                }
-            }
-            let mut next = Vec::new();
-            for (product, assumed) in left {
-                if let Some(inside) = product.intersect(&matched) {
-                    taken.push((inside.clone(), assumed.and(&term.clause)));
-                    if !term.clause.is_empty() {
-                        next.push((inside, assumed.and_not(&term.clause)));
-                    }
-                }
-                next.extend(
-                    product
-                        .subtract(&matched)
-                        .into_iter()
-                        .map(|p| (p, assumed.clone())),
-                );
-            }
-            left = next;
-        }
-        let narrow = |(product, assumed): (Product, crate::packet_set::Assumed)| {
-            let mut piece =
-                traveller
-                    .piece
-                    .clone()
-                    .restrict_all(&fields, &product, self.side.conditions)?;
-            piece.assumed = assumed.join(&piece.assumed);
-            Some(traveller.with(piece))
-        };
-        (
-            taken.into_iter().filter_map(narrow).collect(),
-            left.into_iter().filter_map(narrow).collect(),
-        )
     }
 }

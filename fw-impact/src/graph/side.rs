@@ -15,7 +15,7 @@ use fw_model::{
     AddressSet, Device, Family, FilterId, InterfaceSet, IntervalSet, MatchExpr, NextHop, Snapshot,
     Span,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -33,6 +33,7 @@ pub struct Side<'a> {
     peer: Option<&'a Snapshot>,
     later: bool,
     gone: OnceLock<FxHashMap<IpAddr, String>>,
+    dead: OnceLock<FxHashSet<IpAddr>>,
     ghosts: [OnceLock<IntervalSet>; 2],
     network: OnceLock<Network>,
     exits: [OnceLock<Exits>; 2],
@@ -49,6 +50,9 @@ pub struct DeviceSide<'a> {
     compiled: Mutex<FxHashMap<(FilterId, Context), Arc<Compiled>>>,
     pool: Mutex<SetPool>,
     tables: Mutex<FxHashMap<(String, Family), Arc<RouteTable>>>,
+    /// Tables of a part of the routes: by interface, and whether those beside
+    /// it belong to it.
+    parts: Mutex<FxHashMap<(String, Family, bool), Arc<RouteTable>>>,
     own: [Set; 2],
     origins: [OnceLock<Option<[Classes; 4]>>; 2],
     interfaces: OnceLock<Numbered>,
@@ -108,6 +112,29 @@ impl<'a> Side<'a> {
         gone.get(&address).map(String::as_str)
     }
 
+    /// True if nobody answers at an address: it is that of an interface which
+    /// is down, or of a device that had it before the change and has another
+    /// one after it.
+    #[must_use]
+    pub fn is_dead(&self, address: IpAddr) -> bool {
+        let dead = self.dead.get_or_init(|| {
+            let down = self.snapshot.devices.iter().flat_map(|d| &d.interfaces);
+            let down = down.filter(|i| !i.enabled);
+            let peer = self.peer.filter(|_| self.later);
+            let kept = peer.iter().flat_map(|p| &p.devices).filter(|d| {
+                let now = self.snapshot.device(&d.name);
+                now.is_some_and(|d| {
+                    d.interfaces_complete && !d.interfaces.iter().any(|i| i.dynamic_address)
+                })
+            });
+            let moved = kept.flat_map(|d| d.interfaces.iter().filter(|i| i.enabled));
+            let all = down.chain(moved);
+            all.flat_map(|i| i.addresses.iter().map(ipnet::IpNet::addr))
+                .collect()
+        });
+        dead.contains(&address) && self.network().owners(address).is_empty()
+    }
+
     /// Prepares a snapshot.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, conditions: &'a ConditionTable, now: CivilMinute) -> Self {
@@ -120,6 +147,7 @@ impl<'a> Side<'a> {
             peer: None,
             later: false,
             gone: OnceLock::new(),
+            dead: OnceLock::new(),
             ghosts: Default::default(),
             network: OnceLock::new(),
             exits: Default::default(),
@@ -219,6 +247,7 @@ impl<'a> DeviceSide<'a> {
             compiled: Mutex::default(),
             pool: Mutex::default(),
             tables: Mutex::default(),
+            parts: Mutex::default(),
             own: [Family::V4, Family::V6].map(|f| Arc::new(own_addresses(device, f))),
             origins: Default::default(),
             interfaces: OnceLock::new(),
@@ -272,6 +301,39 @@ impl<'a> DeviceSide<'a> {
             .entry((vrf, family))
             .or_insert_with_key(|(vrf, family)| {
                 Arc::new(route_table(self.device, self.peer, vrf, *family))
+            });
+        Arc::clone(table)
+    }
+
+    /// The routes that lead out of one interface.
+    #[must_use]
+    pub fn routes_by(&self, interface: &str, family: Family) -> Arc<RouteTable> {
+        self.part_of_routes(interface, family, false)
+    }
+
+    /// The routes for packets of connections that use an interface, on a
+    /// device where the routes of others have no say.
+    #[must_use]
+    pub fn routes_beside(&self, interface: &str, family: Family) -> Arc<RouteTable> {
+        self.part_of_routes(interface, family, true)
+    }
+
+    fn part_of_routes(&self, interface: &str, family: Family, beside: bool) -> Arc<RouteTable> {
+        let vrf = self.device.interface(interface);
+        let vrf = vrf.map_or_else(String::new, |i| i.vrf.clone());
+        let mut tables = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = tables
+            .entry((interface.to_owned(), family, beside))
+            .or_insert_with(|| {
+                let part = |device: &Device| {
+                    if beside {
+                        device.routes_beside(interface)
+                    } else {
+                        device.routes_by(&|name| name == interface)
+                    }
+                };
+                let peer = self.peer.map(part);
+                Arc::new(route_table(&part(self.device), peer.as_ref(), &vrf, family))
             });
         Arc::clone(table)
     }

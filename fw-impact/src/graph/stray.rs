@@ -82,6 +82,13 @@ impl Side<'_> {
                         ingress: None,
                         passed: reply.passed.clone(),
                     };
+                    if hop
+                        .as_ref()
+                        .is_some_and(|hop| self.leads_to_nobody(reply.device, hop))
+                    {
+                        ended.push(next.traveller.end(Disposition::NotAnswered));
+                        continue;
+                    }
                     if !places.is_empty() {
                         self.spread(next, &places, todo);
                         continue;

@@ -59,7 +59,7 @@ pub struct Network {
 pub enum FarEnd {
     /// To a device of the snapshot, by this interface; with the tunnel as the
     /// other end knows it.
-    Device(Place, Tunnel),
+    Device(Place, Arc<Tunnel>),
     /// To a gateway that the snapshot does not hold.
     Unknown,
 }
@@ -213,6 +213,9 @@ impl Network {
                 .is_some_and(|i| i.addresses.iter().any(|a| a.addr() == address)),
             _ => device.own_addresses().contains(address),
         };
+        if tunnel.awaits && tunnel.peers.is_empty() {
+            return self.only_caller(side, number, tunnel, &sent_by);
+        }
         for peer in &tunnel.peers {
             for (far, _) in self.owners(*peer).iter().filter(|(d, _)| *d != number) {
                 let Some(there) = side.devices.get(*far) else {
@@ -220,7 +223,11 @@ impl Network {
                 };
                 // Its packets come from the address that this end expects.
                 let answers = |t: &&Tunnel| {
-                    t.takes.is_some() == tunnel.takes.is_some() && sent_by(t, *peer, there.device)
+                    // Ends of different kinds need selectors to agree on.
+                    let alike = t.takes.is_some() == tunnel.takes.is_some()
+                        || !t.selectors.is_empty()
+                        || !tunnel.selectors.is_empty();
+                    alike && sent_by(t, *peer, there.device)
                 };
                 let known = |t: &&Tunnel| t.peers.iter().any(|p| sent_by(tunnel, *p, here.device));
                 let tunnels = || there.device.tunnels.iter().filter(answers);
@@ -229,11 +236,43 @@ impl Network {
                     .or_else(|| tunnels().find(|t| t.awaits));
                 if let Some(back) = back {
                     let place = (*far, back.interface.as_str().into());
-                    return FarEnd::Device(place, back.clone());
+                    return FarEnd::Device(place, Arc::new(back.clone()));
                 }
             }
         }
         FarEnd::Unknown
+    }
+
+    /// The device that sets up a tunnel which awaits its peers, if one alone
+    /// does.
+    fn only_caller(
+        &self,
+        side: &Side<'_>,
+        number: usize,
+        tunnel: &Tunnel,
+        sent_by: &dyn Fn(&Tunnel, IpAddr, &Device) -> bool,
+    ) -> FarEnd {
+        let Some(here) = side.devices.get(number) else {
+            return FarEnd::Unknown;
+        };
+        let calls = |t: &&Tunnel| {
+            t.takes.is_some() == tunnel.takes.is_some()
+                && t.peers.iter().any(|p| sent_by(tunnel, *p, here.device))
+        };
+        let others = side
+            .devices
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| *n != number);
+        let mut callers =
+            others.flat_map(|(n, d)| d.device.tunnels.iter().filter(calls).map(move |t| (n, t)));
+        match (callers.next(), callers.next()) {
+            (Some((far, back)), None) => FarEnd::Device(
+                (far, back.interface.as_str().into()),
+                Arc::new(back.clone()),
+            ),
+            _ => FarEnd::Unknown,
+        }
     }
 
     /// The graph.

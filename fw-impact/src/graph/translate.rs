@@ -81,7 +81,8 @@ impl At<'_, '_> {
                     way: way.clone(),
                 };
                 if let Some(egress) = &translation.egress {
-                    out.extend(self.out_of(one, egress, situation.ingress.as_ref()));
+                    let gateway = translation.gateway;
+                    out.extend(self.out_of(one, egress, gateway, situation.ingress.as_ref()));
                 } else if translation.destination.is_some() {
                     out.extend(self.route(one.traveller, situation.ingress.as_ref(), query));
                 } else {
@@ -92,22 +93,23 @@ impl At<'_, '_> {
         out
     }
 
-    /// Sends packets out of an interface, whatever the routes say; their
-    /// routes out of this interface tell the next router.
+    /// Sends packets out of an interface, whatever the routes say; where the
+    /// next router is not given, their routes out of this interface tell it.
     pub(super) fn out_of(
         &self,
         inside: Inside,
         egress: &str,
+        gateway: Option<std::net::IpAddr>,
         ingress: Option<&Passage>,
     ) -> Vec<Inside> {
         let way = |hop: Option<&Hop>| {
             Way::Out(hop.cloned().unwrap_or(Hop {
                 interface: egress.into(),
-                gateway: None,
+                gateway,
                 span: None,
             }))
         };
-        if self.side.devices.len() == 1 {
+        if gateway.is_some() || self.side.devices.len() == 1 {
             return vec![Inside {
                 way: way(None),
                 ..inside

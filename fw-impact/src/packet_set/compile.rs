@@ -63,6 +63,32 @@ pub struct Context {
     pub local: Option<Dimension>,
 }
 
+impl Context {
+    /// Of first packets of a connection of which nothing else is known.
+    #[must_use]
+    pub const fn plain(family: Family, ingress: Via, egress: Via, now: CivilMinute) -> Self {
+        Self {
+            family,
+            ingress,
+            egress,
+            state: ConnectionState::New,
+            untracked: false,
+            tcp_flags: 0,
+            now,
+            application: None,
+            user: None,
+            source_by: None,
+            destination_by: None,
+            source_moved: false,
+            destination_moved: false,
+            moved: false,
+            origin: None,
+            of_origin: false,
+            local: None,
+        }
+    }
+}
+
 /// Which parts of a [`Context`] the rules of a filter ask for. The others are
 /// blanked before compiling, so that one compiled filter serves many contexts.
 #[derive(Clone, Copy, Default, Debug)]

@@ -136,7 +136,13 @@ pub struct Comparison<'s, 'a> {
     pub opaque_devices: FxHashSet<String>,
     /// Where the change can make a difference.
     pub locality: Locality,
+    /// Some device has a tunnel.
+    tunnels: bool,
 }
+
+/// The beginning of the keys of conditions that an unknown gateway at the end
+/// of a tunnel carries packets on.
+pub const CARRIED: &str = "carried by ";
 
 impl<'s, 'a> Comparison<'s, 'a> {
     /// Compares two sides that share their conditions.
@@ -164,6 +170,10 @@ impl<'s, 'a> Comparison<'s, 'a> {
             before,
             after,
             opaque_devices,
+            tunnels: [before, after]
+                .iter()
+                .flat_map(|side| &side.devices)
+                .any(|here| !here.device.tunnels.is_empty()),
             locality: Locality::new(before, after),
         }
     }
@@ -317,6 +327,16 @@ impl<'s, 'a> Comparison<'s, 'a> {
             }
         }
         out
+    }
+
+    /// False on a branch on which a gateway at the end of a tunnel, which is
+    /// not known, does not carry packets on.
+    fn is_carried(&self, joint: &Joint) -> bool {
+        !self.tunnels
+            || joint.assumed.values().all(|(variable, holds)| {
+                let condition = self.before.conditions.condition(variable);
+                holds || !condition.is_some_and(|c| c.key.starts_with(CARRIED))
+            })
     }
 
     fn touches_opaque(&self, joint: &Joint) -> bool {

@@ -29,6 +29,8 @@ struct Says {
     after: Passes,
     /// Something that is not understood may affect them.
     opaque: bool,
+    /// All tunnels on their way are up.
+    carried: bool,
 }
 
 impl Says {
@@ -39,6 +41,15 @@ impl Says {
         );
         self.opaque || !agree
     }
+}
+
+/// Tunnels are taken to be up: what one carried as far as can be told, and is
+/// dropped now whatever it does, is lost.
+fn lost_in_tunnel(said: &[Says]) -> bool {
+    let mut up = said.iter().filter(|s| s.carried).peekable();
+    up.peek().is_some()
+        && up.all(|s| (s.before, s.after) == (Some(true), Some(false)))
+        && said.iter().all(|s| s.after == Some(false))
 }
 
 impl Comparison<'_, '_> {
@@ -154,6 +165,7 @@ impl Comparison<'_, '_> {
             before: passes(&joint.before),
             after: passes(&joint.after),
             opaque: self.touches_opaque(joint),
+            carried: self.is_carried(joint),
         }
     }
 
@@ -192,6 +204,8 @@ impl Comparison<'_, '_> {
             Difference::Lost
         } else if all(false, true) {
             Difference::Gained
+        } else if lost_in_tunnel(&said) {
+            Difference::Lost
         } else if said.iter().any(|s| s.differs()) {
             Difference::Undecided
         } else {

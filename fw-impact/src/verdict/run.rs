@@ -191,11 +191,14 @@ pub fn run_within(
     } else {
         Disposition::Unrouted
     };
-    out.extend(
-        nowhere
-            .into_iter()
-            .map(|p| stay(family, p, assumed, disposition.clone())),
-    );
+    out.extend(nowhere.into_iter().map(|p| {
+        let mut lost = stay(family, p, assumed, disposition.clone());
+        if let (Disposition::Unrouted, Some((device, interface))) = (&disposition, &within.enter) {
+            // Where they came in before the change, nothing leads back now.
+            lost.is_lost_at(*device, interface);
+        }
+        lost
+    }));
     out
 }
 

@@ -9,7 +9,7 @@ mod reply;
 mod translate;
 
 pub use matching::{MUST_BE_IDENTIFIED, open_condition};
-pub use reply::{evaluate_reply, evaluate_stray};
+pub use reply::{evaluate_reply, evaluate_reply_by, evaluate_stray};
 
 use crate::device::{Device, Stage, StageKind};
 use crate::filter::{Action, FilterId, PacketEffect, Rule};
@@ -18,6 +18,7 @@ use crate::nat::Translation;
 use crate::packet::{ConnectionState, Packet, tcp_flags};
 use crate::route::{RouteDecision, lookup};
 use crate::source::Span;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How deep lists may jump into each other. Real devices allow 16.
@@ -113,6 +114,8 @@ pub struct Evaluation {
     pub translated: Packet,
     /// The interface by which it leaves.
     pub egress: Option<String>,
+    /// The next router, where a rule decides it instead of the routes.
+    pub gateway: Option<IpAddr>,
     /// The connection tracker ignored it.
     pub untracked: bool,
     /// It was for the device itself, at last.
@@ -130,6 +133,7 @@ struct State<'a> {
     /// its reply or itself.
     first: Packet,
     egress: Option<String>,
+    gateway: Option<IpAddr>,
     packet_mark: u32,
     connection_mark: u32,
     untracked: bool,
@@ -163,6 +167,7 @@ pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evalu
         original: packet,
         translated: state.current,
         egress: state.egress,
+        gateway: state.gateway,
         untracked: state.untracked,
         local: state.local,
         steps: state.steps,
@@ -179,6 +184,7 @@ impl<'a> State<'a> {
             current: packet,
             first: packet,
             egress: None,
+            gateway: None,
             packet_mark: 0,
             connection_mark: 0,
             untracked: false,
@@ -246,6 +252,7 @@ impl<'a> State<'a> {
             return;
         }
         let vrf = self.vrf();
+        self.gateway = None;
         self.egress = match lookup(self.device, &vrf, self.current.destination) {
             RouteDecision::Leaves(by) => by.first().map(|(name, _)| (*name).to_owned()),
             RouteDecision::Discarded(_) | RouteDecision::Down | RouteDecision::Unrouted => None,

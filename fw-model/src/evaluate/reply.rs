@@ -8,15 +8,26 @@ use crate::route::{RouteDecision, lookup};
 
 /// Follows the reply to a permitted packet back through the same device:
 /// automatic where the device permits replies by itself, else through the
-/// policies with the ends swapped.
+/// policies with the ends swapped. It comes in where the packet left.
 #[must_use]
 pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'_>) -> Disposition {
+    evaluate_reply_by(device, forward, forward.egress.as_deref(), context)
+}
+
+/// [`evaluate_reply`], of a reply that comes in by the interface `came`.
+#[must_use]
+pub fn evaluate_reply_by(
+    device: &Device,
+    forward: &Evaluation,
+    came: Option<&str>,
+    context: &Context<'_>,
+) -> Disposition {
     let sent = forward.translated;
     // A connection does not help where a route drops what goes back.
-    if let Some(came) = context.ingress {
-        let back_by = match forward.egress.as_deref() {
-            Some(egress) if !forward.local => egress,
-            _ => came,
+    if let Some(asked_by) = context.ingress {
+        let back_by = match came {
+            Some(came) if !forward.local => came,
+            _ => asked_by,
         };
         let vrf = device.interface(back_by).map_or("", |i| i.vrf.as_str());
         if let RouteDecision::Discarded(_) = lookup(device, vrf, forward.original.source) {
@@ -49,7 +60,7 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         // What the device itself sends came in by no interface.
         ingress: match journey {
             Journey::FromDevice => None,
-            Journey::Through | Journey::ToDevice => forward.egress.as_deref(),
+            Journey::Through | Journey::ToDevice => came,
         },
         egress: context.ingress,
         state,

@@ -28,6 +28,7 @@ impl State<'_> {
         }
         if let Some(egress) = &translation.egress {
             self.egress = Some(egress.clone());
+            self.gateway = translation.gateway;
         } else if translation.destination.is_some() {
             self.route();
         }

@@ -99,12 +99,37 @@ pub struct Config<'a> {
     pub no_proxy_arp: Vec<&'a str>,
     /// `no sysopt connection permit-vpn`.
     pub vpn_is_filtered: bool,
+    /// `route-map`, in file order.
+    pub route_maps: Vec<RouteMap<'a>>,
+    /// Something else may answer HTTPS: WebVPN, services for VPN clients.
+    pub https_besides: bool,
     /// Lines that work beside the policy and are flagged: what, line.
     pub beside: Vec<(Beside<'a>, Place)>,
     /// A routing protocol is configured.
     pub dynamic_routing: Option<Place>,
     /// Text of lines that are not understood and stand for themselves.
     pub opaque: Vec<(String, Place)>,
+}
+
+/// An entry of a `route-map`, as far as policy-based routing uses it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RouteMap<'a> {
+    /// The name of the map.
+    pub name: &'a str,
+    /// `permit`; `deny` leaves packets to the routing table.
+    pub permit: bool,
+    /// Its place in the map.
+    pub sequence: u32,
+    /// `match ip address`: any of these lists; none for all packets.
+    pub lists: Vec<&'a str>,
+    /// `set ip next-hop`, in order.
+    pub gateways: Vec<IpAddr>,
+    /// `set interface`.
+    pub interface: Option<&'a str>,
+    /// Lines that are not understood.
+    pub unknown: Vec<(String, Place)>,
+    /// The first line.
+    pub place: Place,
 }
 
 /// `fixup protocol X ...` of PIX 6.
@@ -163,6 +188,10 @@ pub struct Interface<'a> {
     /// `tunnel source interface`, and the addresses of `tunnel destination`:
     /// a virtual tunnel interface.
     pub tunnel: (Option<&'a str>, Option<IpAddr>),
+    /// `zone-member`: connections are shared with the others of this zone.
+    pub zone: Option<&'a str>,
+    /// `policy-route route-map`.
+    pub policy_route: Option<(&'a str, Place)>,
     /// `bridge-group`: a transparent member.
     pub bridge_group: Option<&'a str>,
     /// Lines of the block that are not understood.

@@ -321,7 +321,6 @@ pub const INTERFACE: &[&str] = &[
     "vlan",
     "vtep-nve",
     "vni",
-    "zone-member",
 ];
 
 /// Prefixes of what a compiler, pager or terminal leaves between commands.

@@ -58,20 +58,9 @@ pub struct Global {
     pub ssh_port: Option<u16>,
     /// See `http_port`.
     pub telnet_port: Option<u16>,
-    /// From where administrators may come.
-    pub trusted: TrustedHosts,
-}
-
-/// The trusted hosts of all administrators together. `None` is anywhere: an
-/// administrator without any may come from everywhere.
-#[derive(Clone, Debug, Default)]
-pub struct TrustedHosts {
-    /// `trusthost`.
-    pub v4: Option<Vec<IpNet>>,
-    /// `ip6-trusthost`.
-    pub v6: Option<Vec<IpNet>>,
-    /// The first line that names one.
-    pub span: Option<Span>,
+    /// The hosts from which some administrator may log in, for IPv4 and IPv6,
+    /// if every one is bound to some (`trusthost`).
+    pub trusted_hosts: [Option<Vec<(IpNet, Span)>>; 2],
 }
 
 /// A virtual domain.
@@ -85,6 +74,8 @@ pub struct Vdom<'t> {
     pub interfaces: Vec<Interface<'t>>,
     /// Tunnels to other gateways.
     pub tunnels: Vec<Tunnel<'t>>,
+    /// What the tunnels carry.
+    pub selectors: Vec<Phase2<'t>>,
     /// True if the file lists interfaces at all.
     pub has_interfaces: bool,
     /// Zones, SD-WAN zones among them.
@@ -194,6 +185,8 @@ pub struct Interface<'t> {
     pub up: bool,
     /// `dedicated-to management`.
     pub management: bool,
+    /// `src-check disable`: sources are not looked at.
+    pub any_source: bool,
     /// Routing table; 0 by default.
     pub vrf: u64,
     /// Services that the device offers on it, for IPv4.
@@ -537,6 +530,38 @@ pub struct Tunnel<'t> {
     pub span: Option<Span>,
 }
 
+/// `config vpn ipsec phase2-interface`.
+#[derive(Clone, Debug)]
+pub struct Phase2<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// The tunnel that it belongs to.
+    pub tunnel: &'t str,
+    /// The addresses of this end.
+    pub source: Phase2End<'t>,
+    /// The addresses of the other end.
+    pub destination: Phase2End<'t>,
+    /// Protocol; `None` for all.
+    pub protocol: Option<u8>,
+    /// Ports of both ends; `None` for all.
+    pub ports: [Option<u16>; 2],
+    /// It has settings that are not understood.
+    pub unclear: bool,
+    /// Where it stands.
+    pub span: Option<Span>,
+}
+
+/// The addresses of an end of a selector.
+#[derive(Clone, Debug)]
+pub enum Phase2End<'t> {
+    /// A subnet, or a range.
+    Between(IpAddr, IpAddr),
+    /// An address object, in the list of IPv4 or IPv6.
+    Object(&'t str, bool),
+    /// Not understood.
+    Unclear,
+}
+
 /// How packets get into a tunnel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TunnelKind {
@@ -698,8 +723,10 @@ pub struct PolicyRoute<'t> {
     pub ports: Option<(u16, u16)>,
     /// Source ports.
     pub source_ports: Option<(u16, u16)>,
-    /// Where the packet leaves; `None` for "as the routes say".
+    /// Where the packet leaves; `None` where the gateway tells, or the routes.
     pub output: Option<&'t str>,
+    /// The next router.
+    pub gateway: Option<IpAddr>,
     /// `action deny`: the routing table decides.
     pub stop: bool,
     /// What is not understood.

@@ -216,7 +216,7 @@ pub const INTERFACE: &[&str] = &[
     "tc-mode", "phy-*", "wccp", "drop-overlapped-fragment", "drop-fragment", "tcp-mss",
     "proxy-captive-portal", "secondary-IP", "security-groups", "security-8021x-*", "security-exempt-list",
     "security-mac-auth-bypass", "security-external-*", "security-redirect-url", "security-ip-auth-bypass",
-    "captive-portal", "vrrp-virtual-mac", "src-check", "substitute-dst-mac", "subst", "dedicated-to",
+    "captive-portal", "vrrp-virtual-mac", "substitute-dst-mac", "subst", "dedicated-to",
     "trust-ip*", "trust-ip6*", "eip", "np-qos-profile", "measured-*", "bandwidth-measure-time", "ring-*",
     "priority-override", "inc-*", "egress-shaping-profile", "reachable-time", "cli-conn-status", "internal-*",
     "stp", "stp-ha-secondary", "stp-edge", "nontp-web-proxy", "mirroring-*", "interconnect-profile",

@@ -1,18 +1,19 @@
 //! Sections to the vendor's AST: which section is what.
 
 use super::ast::{
-    Config, Feature, Global, Helper, SessionTtl, Settings, SslProfile, Timeout, TrustedHosts,
-    Unknown, Vdom, Version,
+    Config, Feature, Global, Helper, SessionTtl, Settings, SslProfile, Timeout, Unknown, Vdom,
+    Version,
 };
 use super::inert;
 use super::read::{Reader, ports, prefix};
-use super::table::{Entry, File, Section, Setting};
-use fw_model::Ledger;
+use super::table::{Entry, File, Section};
+use fw_model::{Ledger, Span};
 use ipnet::IpNet;
 
 mod nat;
 mod network;
 mod objects;
+mod phase2;
 mod policy;
 
 /// Reads all sections of a file and writes the status of every line.
@@ -121,7 +122,7 @@ fn whole_device<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, config: &mut 
                     https_port: reader.number(own, "admin-sport", unknown),
                     ssh_port: reader.number(own, "admin-ssh-port", unknown),
                     telnet_port: reader.number(own, "admin-telnet-port", unknown),
-                    trusted: std::mem::take(&mut config.global.trusted),
+                    trusted_hosts: std::mem::take(&mut config.global.trusted_hosts),
                 };
                 config.unknown.extend(reader.rest(own, inert::GLOBAL, &[]));
                 config.unknown.extend(reader.strays(section));
@@ -135,25 +136,16 @@ fn whole_device<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, config: &mut 
                 }
             }
             "system admin" => {
-                config.global.trusted = TrustedHosts {
-                    v4: trusted(section, "trusthost"),
-                    v6: trusted(section, "ip6-trusthost"),
-                    span: hosts(section, "trusthost")
-                        .chain(hosts(section, "ip6-trusthost"))
-                        .next()
-                        .map(|s| s.span),
-                };
+                let settings = ["trusthost", "ip6-trusthost"];
+                config.global.trusted_hosts =
+                    settings.map(|setting| trusted_hosts(section, setting));
                 reader.inert(section, "administrators");
-                for host in hosts(section, "trusthost").chain(hosts(section, "ip6-trusthost")) {
-                    if prefix(&words(host)).is_some() {
-                        reader.ledger.modeled(host.span.line);
-                        continue;
-                    }
-                    reader.ledger.opaque(host.span.line);
-                    config.unknown.push(Unknown {
-                        text: format!("{} {}", host.name, words(host).join(" ")),
-                        span: host.span,
-                    });
+                for (_, span) in config.global.trusted_hosts.iter().flatten().flatten() {
+                    reader.ledger.modeled(span.line);
+                }
+                for unknown in settings.iter().flat_map(|s| unreadable_hosts(section, s)) {
+                    reader.ledger.opaque(unknown.span.line);
+                    config.unknown.push(unknown);
                 }
             }
             _ => {}
@@ -161,41 +153,43 @@ fn whole_device<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, config: &mut 
     }
 }
 
-/// The lines that name trusted hosts of one family.
-fn hosts<'s>(
-    section: &'s Section<'_>,
-    word: &'static str,
-) -> impl Iterator<Item = &'s Setting<'s>> {
-    section
-        .entries()
-        .flat_map(|e| &e.settings)
-        .filter(move |s| numbered(&s.name, word))
+/// Lines of trusted hosts that hold no prefix.
+fn unreadable_hosts(section: &Section<'_>, setting: &str) -> Vec<Unknown> {
+    let of = |administrator: &Entry<'_>, n: u8| {
+        let name = format!("{setting}{n}");
+        let words = administrator.list(&name);
+        let span = administrator.place(&name)?;
+        prefix(&words).is_none().then(|| Unknown {
+            text: format!("{name} {}", words.join(" ")),
+            span,
+        })
+    };
+    let entries = section.entries();
+    entries
+        .flat_map(|one| (1..=10).filter_map(move |n| of(one, n)))
+        .collect()
 }
 
-fn words<'s>(setting: &'s Setting<'_>) -> Vec<&'s str> {
-    setting.values.iter().map(AsRef::as_ref).collect()
-}
-
-/// `trusthost3` is one of `trusthost`.
-fn numbered(name: &str, word: &str) -> bool {
-    name.strip_prefix(word)
-        .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// The trusted hosts of all administrators; `None` if one has none, or one
-/// that is not understood.
-fn trusted(section: &Section<'_>, word: &str) -> Option<Vec<IpNet>> {
-    let mut out = Vec::new();
-    for entry in section.entries() {
-        let before = out.len();
-        for setting in entry.settings.iter().filter(|s| numbered(&s.name, word)) {
-            out.push(prefix(&words(setting))?);
-        }
-        if out.len() == before {
+/// The hosts from which some administrator may log in; `None` if one of them
+/// may from anywhere. An entry for everything counts only where there is no
+/// other.
+fn trusted_hosts(section: &Section<'_>, setting: &str) -> Option<Vec<(IpNet, Span)>> {
+    let mut all = Vec::new();
+    for administrator in section.entries() {
+        let hosts: Vec<(IpNet, Span)> = (1..=10)
+            .filter_map(|n| {
+                let name = format!("{setting}{n}");
+                let net = prefix(&administrator.list(&name))?;
+                Some((net.trunc(), administrator.place(&name)?))
+            })
+            .filter(|(net, _)| net.prefix_len() > 0)
+            .collect();
+        if hosts.is_empty() {
             return None;
         }
+        all.extend(hosts);
     }
-    (!out.is_empty()).then_some(out)
+    (!all.is_empty()).then_some(all)
 }
 
 /// Settings of a virtual domain with which packets pass that belong to no

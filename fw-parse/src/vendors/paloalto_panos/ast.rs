@@ -164,6 +164,22 @@ pub(super) struct IkeGateway<'t> {
     pub(super) disabled: bool,
 }
 
+/// An entry of `proxy-id`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ProxyId<'t> {
+    pub(super) name: &'t str,
+    pub(super) place: Place,
+    pub(super) v6: bool,
+    /// `local` and `remote`; everything if not given.
+    pub(super) ends: [Option<Word<'t>>; 2],
+    /// `protocol`: a number, or `tcp` and `udp` with ports; all if not given.
+    pub(super) protocol: Option<u8>,
+    /// `local-port` and `remote-port`; all if not given or 0.
+    pub(super) ports: [Option<u16>; 2],
+    /// It has words that are not understood.
+    pub(super) unclear: bool,
+}
+
 /// A tunnel with an interface of its own (`network tunnel ipsec|gre`).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tunnel<'t> {
@@ -173,6 +189,8 @@ pub(super) struct Tunnel<'t> {
     pub(super) interface: Option<Word<'t>>,
     /// `auto-key ike-gateway`.
     pub(super) gateways: Vec<Word<'t>>,
+    /// `auto-key proxy-id` and `proxy-id-v6`.
+    pub(super) proxies: Vec<ProxyId<'t>>,
     /// The peer of one without IKE, and its own interface.
     pub(super) peer: Option<Word<'t>>,
     pub(super) through: Option<Word<'t>>,

@@ -337,6 +337,7 @@ impl Maker<'_> {
                 source_port: ports(self.ports.source)?,
                 destination_port: ports(self.ports.destination)?,
                 egress: diverted.then(|| self.mapped.map(str::to_owned)).flatten(),
+                gateway: None,
                 silent: self.silent,
             }))
         };
@@ -382,6 +383,7 @@ impl Maker<'_> {
                 egress: (diverted && !self.route_lookup)
                     .then(|| self.real.map(str::to_owned))
                     .flatten(),
+                gateway: None,
                 silent: self.silent,
             }))
         };
@@ -505,6 +507,7 @@ impl Maker<'_> {
                 source_port: pat.then(pat_ports),
                 destination_port,
                 egress: diverted.then(|| self.mapped.map(str::to_owned)).flatten(),
+                gateway: None,
                 silent: self.silent,
             })),
         );

@@ -2,12 +2,12 @@
 //! such as `ssh` do. Source: ASA configuration guide, "Access Rules",
 //! management access.
 
-use super::super::ast::{Address, Binding};
+use super::super::ast::{Address, Beside, Binding};
 use super::Lowering;
 use super::directional::ingress;
 use super::objects::address_condition;
 use super::treatment::environment;
-use fw_model::service::{ICMP, ICMPV6, TCP};
+use fw_model::service::{ICMP, ICMPV6};
 use fw_model::{
     Action, Answers, Dimension, Filter, FilterId, MatchExpr, Rule, ServiceSet, Stage, StageKind,
     View,
@@ -45,16 +45,17 @@ impl<'a> Lowering<'_, 'a> {
                 Address::Any => MatchExpr::Always,
                 other => self.objects.address_expr(other, Dimension::Source),
             };
-            let port = match (service.what, config.http_server) {
-                ("http", Some(port)) => Some((TCP, port)),
-                ("http", None) => continue,
-                _ => service.port,
-            };
-            let (what, action) = match (port, service.icmp) {
-                (Some((protocol, port)), _) => (
-                    MatchExpr::service(ServiceSet::destination_ports(protocol, port, port)),
-                    Action::Permit,
-                ),
+            let https = service.what == "http";
+            let (what, action) = match (service.port, service.icmp) {
+                // Nobody listens.
+                _ if https && self.is_whole() && config.http_server.is_none() => continue,
+                (Some((protocol, port)), _) => {
+                    let port = config.http_server.filter(|_| https).unwrap_or(port);
+                    (
+                        MatchExpr::service(ServiceSet::destination_ports(protocol, port, port)),
+                        Action::Permit,
+                    )
+                }
                 (None, Some((kind, permit))) => {
                     restricted.push(service.interface);
                     let set = match kind {
@@ -121,7 +122,12 @@ impl<'a> Lowering<'_, 'a> {
                 action,
             ));
         }
-        for port in [22, 23] {
+        let mut closed = vec![22, 23];
+        if self.is_whole() && !config.https_besides && !self.asks_users() {
+            closed.extend([443, config.http_server.unwrap_or(443)]);
+            closed.dedup();
+        }
+        for port in closed {
             rules.push(Rule::new(
                 "management default",
                 MatchExpr::service(ServiceSet::destination_ports(6, port, port)),
@@ -148,6 +154,19 @@ impl<'a> Lowering<'_, 'a> {
             filter,
             view: View::CURRENT,
         });
+    }
+
+    /// True if the file is a whole configuration, so that what it does not
+    /// say is off.
+    fn is_whole(&self) -> bool {
+        self.config.version.is_some() && self.config.describes_interfaces
+    }
+
+    /// True if users log in to the device before their traffic passes, which
+    /// may listen too.
+    fn asks_users(&self) -> bool {
+        let asks = |(beside, _): &(Beside<'_>, _)| *beside == Beside::CutThrough;
+        self.config.beside.iter().any(asks)
     }
 
     /// A copy of a list that hands back what it does not match: the services

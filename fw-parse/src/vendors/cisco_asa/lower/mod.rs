@@ -8,14 +8,15 @@ mod local;
 mod nat;
 mod objects;
 mod policy;
+mod policy_route;
 mod schedule;
 mod services;
 mod treatment;
 
 use super::ast::{Beside, Config, Place, Platform, Version};
 use fw_model::{
-    Assumption, Device, Diagnostic, Effect, Interface, Ledger, NextHop, Route, Severity, SourceId,
-    Span,
+    Assumption, Connections, Device, Diagnostic, Effect, Interface, Ledger, NextHop, Route,
+    Severity, SourceCheck, SourceId, Span, Zone,
 };
 use ipnet::IpNet;
 use objects::Objects;
@@ -77,6 +78,25 @@ fn dialect(config: &Config<'_>) -> Dialect {
     dialect
 }
 
+/// The interfaces that share connections (`zone-member`).
+fn traffic_zones(config: &Config<'_>) -> Vec<Zone> {
+    let mut out: Vec<Zone> = Vec::new();
+    for interface in &config.interfaces {
+        let (Some(name), Some(zone)) = (interface.name, interface.zone) else {
+            continue;
+        };
+        match out.iter_mut().find(|z| z.name == zone) {
+            Some(found) => found.interfaces.push(name.to_owned()),
+            None => out.push(Zone {
+                name: zone.to_owned(),
+                interfaces: vec![name.to_owned()],
+                span: None,
+            }),
+        }
+    }
+    out
+}
+
 /// What lowering carries along.
 struct Lowering<'c, 'a> {
     config: &'c Config<'a>,
@@ -101,6 +121,10 @@ pub fn lower(
         name: config.hostname.unwrap_or(fallback_name).to_owned(),
         vendor: super::NAME,
         sources: vec![source],
+        // Its connection tables are a table an interface, or a traffic zone:
+        // ASA configuration guide, "Traffic Zones".
+        connections: Connections::Interface,
+        zones: traffic_zones(config),
         ..Device::default()
     };
     let mut lowering = Lowering {
@@ -119,6 +143,7 @@ pub fn lower(
     lowering.policies();
     lowering.tunnels();
     lowering.local_services();
+    lowering.policy_routes();
     lowering.translations();
     lowering.treatments();
     lowering.beside();
@@ -205,6 +230,7 @@ impl<'a> Lowering<'_, 'a> {
                 dynamic_address: interface.dynamic,
                 enabled: !interface.shutdown && !self.parent_is_shut(interface.hardware),
                 management_only: interface.management_only,
+                source_check: self.source_check(name),
                 span: Some(self.span(interface.place)),
             };
             match self.device.interfaces.iter_mut().find(|i| i.name == name) {
@@ -264,6 +290,17 @@ impl<'a> Lowering<'_, 'a> {
             .interfaces
             .iter()
             .any(|i| i.shutdown && i.hardware.eq_ignore_ascii_case(parent))
+    }
+
+    /// `ip verify reverse-path interface`: the best route to a source has to
+    /// lead out of the interface. Command reference, "ip verify reverse-path".
+    fn source_check(&self, name: &str) -> SourceCheck {
+        let checks = |b: &Beside<'_>| matches!(b, Beside::ReversePath(i) if *i == name);
+        if self.config.beside.iter().any(|(b, _)| checks(b)) {
+            SourceCheck::Strict
+        } else {
+            SourceCheck::Off
+        }
     }
 
     fn routes(&mut self) {

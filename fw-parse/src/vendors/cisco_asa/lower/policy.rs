@@ -446,6 +446,8 @@ impl<'a> Lowering<'_, 'a> {
                         awaits: false,
                         through: Some((*interface).to_owned()),
                         decrypted: (!config.vpn_is_filtered).then_some(condition),
+                        selectors: Vec::new(),
+                        strict: true,
                         span: Some(span),
                     },
                 ));
@@ -467,6 +469,8 @@ impl<'a> Lowering<'_, 'a> {
                 awaits: false,
                 through: through.map(str::to_owned),
                 decrypted: None,
+                selectors: Vec::new(),
+                strict: true,
                 span: Some(self.span(interface.place)),
             });
         }

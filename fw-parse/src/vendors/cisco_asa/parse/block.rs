@@ -21,6 +21,7 @@ pub(super) enum Block {
     TimeRange(usize),
     ClassMap(usize),
     PolicyMap(usize, Option<usize>),
+    RouteMap(usize),
     /// Sub-commands of an inert command.
     Inert(&'static str),
     /// Sub-commands of a command that is not understood.
@@ -71,6 +72,7 @@ impl<'a> Parser<'_, 'a> {
             Block::Group(at) => self.group_line(at, words, inside, place),
             Block::TimeRange(at) => self.time_line(at, words, inside, place),
             Block::ClassMap(at) => self.class_line(at, words, inside, place),
+            Block::RouteMap(at) => self.route_map_line(at, words, inside, place),
             Block::PolicyMap(at, class) => self.policy_line(at, class, words, inside, place),
             Block::Inert(why) => self.inert_line(why, words, inside, place),
             Block::Opaque => inside.then_some(Status::Opaque),
@@ -137,6 +139,12 @@ impl<'a> Parser<'_, 'a> {
             "shutdown" => interface.shutdown = !negated,
             "management-only" => interface.management_only = !negated,
             "bridge-group" => interface.bridge_group = words.take(),
+            "policy-route" if second == Some("route-map") => {
+                words.take();
+                let map = words.take()?;
+                interface.policy_route = (!negated).then_some((map, place));
+            }
+            "zone-member" => interface.zone = words.take().filter(|_| !negated),
             "tunnel" if matches!(second, Some("source" | "destination")) => {
                 let (source, destination) = &mut interface.tunnel;
                 if words.take() == Some("destination") {

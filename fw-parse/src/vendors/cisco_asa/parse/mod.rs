@@ -6,6 +6,7 @@ mod beside;
 mod block;
 pub mod nat;
 mod negated;
+mod route_map;
 pub mod time;
 mod top;
 

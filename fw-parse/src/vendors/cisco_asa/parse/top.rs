@@ -41,7 +41,6 @@ const INERT_BLOCKS: &[&str] = &[
     "policy-list",
     "pop3s",
     "quota",
-    "route-map",
     "router",
     "sla",
     "smart-tunnel",
@@ -115,6 +114,11 @@ impl<'a> Parser<'_, 'a> {
         if let Some(status) = self.policy(first, words, place) {
             return status;
         }
+        if first == "route-map"
+            && let Some(status) = self.route_map(words, place)
+        {
+            return status;
+        }
         if let Some(status) = self.local(first, words, place) {
             return status;
         }
@@ -125,6 +129,8 @@ impl<'a> Parser<'_, 'a> {
             self.config.dynamic_routing.get_or_insert(place);
         }
         if let Some(why) = inert::top(first, second) {
+            self.config.https_besides |=
+                first == "webvpn" || words.rest().contains("client-services");
             if INERT_BLOCKS.contains(&first) {
                 self.block = Block::Inert(why);
             }

@@ -10,18 +10,20 @@ use fw_model::{AddressSet, Family, Rule, ServiceSet, Span, StageKind};
 use ipnet::IpNet;
 use std::sync::Arc;
 
-/// The services by which administrators log in. If all administrators have
-/// trusted hosts, the device does not answer others there: FortiOS
-/// administration guide, "Trusted hosts".
-const BY_LOGIN: [&str; 4] = ["https", "ssh", "http", "telnet"];
-
-fn depends(word: &str, hosts: &[IpNet], span: Option<Span>) -> Action {
-    Action::Opaque(Arc::new(Condition {
-        key: format!("local service {word} {hosts:?}"),
-        kind: ConditionKind::Environment,
-        text: format!("{word} to the device depends on trusted hosts or SSL VPN"),
-        span,
-    }))
+/// Administrators are let in from the hosts of any of them; who they are is
+/// asked later. FortiOS administration guide, "Trusted hosts".
+fn trusted_rules(here: &[MatchExpr], hosts: &[(IpNet, Span)], word: &str) -> Vec<Rule> {
+    let one = |(net, span): &(IpNet, Span)| {
+        let from = MatchExpr::source(AddressSet::prefix(*net));
+        let parts = here.iter().cloned().chain([from]);
+        Rule::new(
+            format!("{word} from trusted host {net}"),
+            MatchExpr::all(parts),
+            Action::Permit,
+        )
+        .at(*span)
+    };
+    hosts.iter().map(one).collect()
 }
 
 impl Lowering<'_, '_> {
@@ -41,7 +43,6 @@ impl Lowering<'_, '_> {
             text: "whether the device itself listens is not read".to_owned(),
             span: None,
         }));
-        let trusted = &self.config.global.trusted;
         for interface in &vdom.interfaces {
             let by = MatchExpr::Ingress(Arc::new(InterfaceSet::name(interface.name)));
             for (family, words) in [
@@ -55,37 +56,39 @@ impl Lowering<'_, '_> {
                         by.clone(),
                         MatchExpr::service(set.clone()),
                     ];
-                    let vpn = vdom.ssl_vpn && *word == "https";
-                    let hosts = match family {
-                        Family::V4 => &trusted.v4,
-                        Family::V6 => &trusted.v6,
+                    let [v4, v6] = &self.config.global.trusted_hosts;
+                    let trusted = match family {
+                        Family::V4 => v4,
+                        Family::V6 => v6,
                     };
-                    let otherwise = match (offered, hosts) {
-                        (true, None) => Action::Permit,
-                        (true, Some(hosts)) => {
-                            let from = hosts.iter().map(|n| AddressSet::prefix(*n));
-                            let from = AddressSet::union_all(&from.collect::<Vec<_>>());
-                            let here = here.iter().cloned();
-                            let here = here.chain([MatchExpr::source(from)]);
-                            let name = format!("{} {word} of trusted hosts", interface.name);
-                            let mut rule = Rule::new(name, MatchExpr::all(here), Action::Permit);
-                            rule.span = interface.span;
-                            access.rules.push(rule);
-                            if !vpn && BY_LOGIN.contains(word) {
-                                Action::Deny
-                            } else {
-                                depends(word, hosts, interface.span)
-                            }
-                        }
-                        (false, _) if vpn => depends(word, &[], interface.span),
-                        (false, _) => Action::Deny,
+                    let vpn = vdom.ssl_vpn && *word == "https";
+                    let open = Action::Opaque(Arc::new(Condition {
+                        key: format!("local service {word}"),
+                        kind: ConditionKind::Environment,
+                        text: format!("{word} to the device depends on trusted hosts or SSL VPN"),
+                        span: interface.span,
+                    }));
+                    if let Some(hosts) = trusted.as_ref().filter(|_| offered) {
+                        access.rules.extend(trusted_rules(&here, hosts, word));
+                        // Of these the releases tell different things.
+                        let unclear = vpn || matches!(*word, "ping" | "snmp" | "fgfm");
+                        let action = if unclear { open } else { Action::Deny };
+                        let name = format!("{} {word} from no trusted host", interface.name);
+                        let mut rule = Rule::new(name, MatchExpr::all(here), action);
+                        rule.span = interface.span;
+                        access.rules.push(rule);
+                        continue;
+                    }
+                    let action = if !offered && vpn {
+                        open
+                    } else if offered {
+                        Action::Permit
+                    } else {
+                        Action::Deny
                     };
                     let name = format!("{} {word}", interface.name);
-                    let mut rule = Rule::new(name, MatchExpr::all(here), otherwise);
-                    rule.span = match (offered, hosts) {
-                        (true, Some(_)) => trusted.span,
-                        _ => interface.span,
-                    };
+                    let mut rule = Rule::new(name, MatchExpr::all(here), action);
+                    rule.span = interface.span;
                     access.rules.push(rule);
                 }
             }

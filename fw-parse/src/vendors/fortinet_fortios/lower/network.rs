@@ -5,13 +5,28 @@ use crate::vendors::fortinet_fortios::ast;
 use fw_model::filter::Action;
 use fw_model::match_expr::{Condition, ConditionKind, InterfaceSet, MatchExpr};
 use fw_model::{
-    Diagnostic, Effect, Interface, NextHop, Route, Rule, Severity, Span, StageKind, Zone,
+    Diagnostic, Effect, Interface, NextHop, Route, Rule, Severity, SourceCheck, Span, StageKind,
+    Zone,
 };
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 impl<'t> Lowering<'_, 't> {
+    /// First packets are refused where no route leads back to their source;
+    /// with `strict-src-check` the best one has to. FortiOS administration
+    /// guide, "RPF check".
+    fn source_check(&self, interface: &ast::Interface<'t>) -> SourceCheck {
+        let settings = &self.vdom.settings;
+        if interface.any_source || !settings.bypasses.is_empty() {
+            SourceCheck::Off
+        } else if settings.strict_source.is_some() {
+            SourceCheck::Strict
+        } else {
+            SourceCheck::Feasible
+        }
+    }
+
     /// Interfaces, zones and routes; an interface with settings that are not
     /// understood makes everything that crosses it undecided.
     pub(super) fn network(&mut self) {
@@ -33,6 +48,7 @@ impl<'t> Lowering<'_, 't> {
                 dynamic_address: interface.dynamic,
                 enabled: interface.up && !self.carrier_is_down(interface),
                 management_only: interface.management,
+                source_check: self.source_check(interface),
                 span: interface.span,
             });
             self.learned_route(interface);

@@ -7,6 +7,7 @@ use crate::vendors::fortinet_fortios::ast::{InternetService, Route};
 use fw_model::filter::Action;
 use fw_model::match_expr::{ConditionKind, Dimension, MatchExpr};
 use fw_model::{AddressSet, IntervalSet, Rule, ServiceSet, StageKind, Translation};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 impl<'t> Lowering<'_, 't> {
@@ -72,10 +73,13 @@ impl<'t> Lowering<'_, 't> {
                     self.not_understood(&unknown.text, unknown.span);
                 }
             }
-            let action = match route.output.filter(|_| !route.stop) {
+            let output = route.output.map(str::to_owned);
+            let output = output.or_else(|| self.interface_towards(route.gateway?));
+            let action = match output.filter(|_| !route.stop) {
                 Some(output) => Action::Translate(Arc::new(Translation {
                     name: format!("policy route {}", route.id),
-                    egress: Some(output.to_owned()),
+                    egress: Some(output),
+                    gateway: route.gateway,
                     ..Translation::default()
                 })),
                 None => Action::Permit,
@@ -95,6 +99,18 @@ impl<'t> Lowering<'_, 't> {
             .pipeline
             .prerouting
             .push(stage("policy routes", StageKind::Nat, id));
+    }
+
+    /// The interface on whose subnet an address is.
+    fn interface_towards(&self, gateway: IpAddr) -> Option<String> {
+        let on = |i: &&fw_model::Interface| {
+            i.enabled && i.addresses.iter().any(|net| net.contains(&gateway))
+        };
+        self.device
+            .interfaces
+            .iter()
+            .find(on)
+            .map(|i| i.name.clone())
     }
 
     /// A static route to an internet service or to a name whose addresses

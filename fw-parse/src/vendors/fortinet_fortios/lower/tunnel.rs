@@ -1,11 +1,14 @@
 //! Tunnels to other gateways.
 
 use super::Lowering;
+use super::address::Book;
 use super::policy::{List, rule_name};
-use crate::vendors::fortinet_fortios::ast::{Ipsec, Policy, Tunnel as Syntax, TunnelKind};
+use crate::vendors::fortinet_fortios::ast::{
+    Ipsec, Phase2, Phase2End, Policy, Tunnel as Syntax, TunnelKind,
+};
 use fw_model::filter::Action;
 use fw_model::match_expr::{Condition, ConditionKind, MatchExpr};
-use fw_model::{Rule, Tunnel};
+use fw_model::{AddressSet, Rule, Selector, Tunnel};
 use std::sync::Arc;
 
 impl<'t> Lowering<'_, 't> {
@@ -17,10 +20,43 @@ impl<'t> Lowering<'_, 't> {
         for tunnel in &vdom.tunnels {
             if tunnel.kind == TunnelKind::Interface {
                 let interface = tunnel.name.to_owned();
-                let model = tunnel_of(tunnel, interface, None, None);
+                let mut model = tunnel_of(tunnel, interface, None, None);
+                let of_it = vdom.selectors.iter().filter(|s| s.tunnel == tunnel.name);
+                model.selectors = of_it.map(|s| self.selector(s)).collect();
                 self.device.tunnels.push(model);
             }
             self.device.dynamic_routing |= tunnel.dynamic;
+        }
+    }
+
+    /// A packet that no selector of the tunnel holds is dropped ("no matching
+    /// IPsec selector" of `diagnose debug flow`).
+    fn selector(&mut self, from: &Phase2<'t>) -> Selector {
+        let mut understood = !from.unclear;
+        let mut set = |end: &Phase2End<'t>| match end {
+            Phase2End::Between(low, high) => AddressSet::range(*low, *high),
+            Phase2End::Object(name, v6) => {
+                let book = if *v6 { Book::V6 } else { Book::V4 };
+                let found = self.addresses.union(book, &[name], from.span);
+                understood &= found.is_exact();
+                (*found.exact).clone()
+            }
+            Phase2End::Unclear => {
+                understood = false;
+                AddressSet::empty()
+            }
+        };
+        let (local, remote) = (set(&from.source), set(&from.destination));
+        let [local_port, remote_port] = from.ports;
+        Selector {
+            name: format!("phase 2 {}", from.name),
+            local,
+            remote,
+            protocol: from.protocol,
+            local_port,
+            remote_port,
+            understood,
+            span: from.span,
         }
     }
 
@@ -86,6 +122,8 @@ fn tunnel_of(
         awaits: from.dynamic,
         through: from.interface.map(str::to_owned),
         decrypted,
+        selectors: Vec::new(),
+        strict: true,
         span: from.span,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Unknown;
 use super::open;
+use super::phase2::phase2;
 use crate::vendors::fortinet_fortios::ast::{
     Config, Interface, PolicyRoute, Route, Tunnel, TunnelKind, Vdom, Zone,
 };
@@ -48,6 +49,13 @@ pub fn section<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut
             reader.known(section);
             for entry in section.entries() {
                 vdom.tunnels.push(tunnel(entry, section.path.as_str()));
+                reader.settings(entry, &["*"]);
+            }
+        }
+        "vpn ipsec phase2-interface" => {
+            reader.known(section);
+            for entry in section.entries() {
+                vdom.selectors.extend(phase2(reader, entry));
                 reader.settings(entry, &["*"]);
             }
         }
@@ -137,6 +145,7 @@ fn interface<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Interface<'t>
         dynamic: learned || entry.word("mode") == Some("ipam"),
         default_route: (learned && asked).then(|| distance.unwrap_or(LEARNED_DISTANCE)),
         management: entry.word("dedicated-to") == Some("management"),
+        any_source: entry.flag("src-check") == Some(false),
         vrf: reader.number(entry, "vrf", &mut unknown).unwrap_or(0),
         access: entry.list("allowaccess"),
         vdom_link: entry.word("type") == Some("vdom-link"),
@@ -360,6 +369,10 @@ fn policy_route<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>) -> Option<Pol
         ports,
         source_ports,
         output: entry.word("output-device"),
+        gateway: entry
+            .word("gateway")
+            .and_then(|g| g.parse().ok())
+            .filter(|g: &IpAddr| !g.is_unspecified()),
         stop: entry.word("action") == Some("deny"),
         unknown: {
             unknown.extend(reader.rest(entry, inert::POLICY_ROUTE, &[]));

@@ -56,6 +56,11 @@ impl<'t> Lower<'t> {
             (Some("forward"), Some(interface)) => Action::Translate(Arc::new(Translation {
                 name: name.to_owned(),
                 egress: Some(interface.text.to_owned()),
+                gateway: rule
+                    .forward
+                    .next_hop
+                    .and_then(|word| self.prefix(word))
+                    .map(|net| net.addr()),
                 ..Translation::default()
             })),
             (Some("discard"), _) => Action::Deny,

@@ -21,8 +21,8 @@ use super::ast::{Config, Network, Objects, Rule, Rulebase, Settings, Variables, 
 use super::tree::Place;
 use fw_model::match_expr::MarkRegister;
 use fw_model::{
-    Action, Assumption, Condition, ConditionKind, Device, Diagnostic, MatchExpr, PacketEffect,
-    Rule as ModelRule, ServiceSet, SourceId, Stage, Zone as ModelZone,
+    Action, Assumption, Condition, ConditionKind, Connections, Device, Diagnostic, MatchExpr,
+    PacketEffect, Rule as ModelRule, ServiceSet, SourceId, Stage, Zone as ModelZone,
 };
 use names::Names;
 use std::collections::BTreeSet;
@@ -149,6 +149,9 @@ fn lower_site(site: Site<'_>, source: SourceId) -> (Device, Vec<Diagnostic>, sec
         sources: vec![source],
         automatic_replies: ServiceSet::any(),
         tracks_connections: true,
+        // A session is looked up by its zone, and what is routed to another
+        // one is dropped (counter flow_fwd_zonechange).
+        connections: Connections::Zone,
         ..Device::default()
     };
     let mut lower = Lower {

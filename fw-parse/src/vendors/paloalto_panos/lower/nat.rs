@@ -345,6 +345,7 @@ impl Parts {
             source_port: self.source_port,
             destination_port: self.destination_port,
             egress: None,
+            gateway: None,
             silent: false,
         }
     }

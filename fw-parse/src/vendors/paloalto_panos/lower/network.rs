@@ -3,10 +3,10 @@
 use super::names::span;
 use super::{Lower, Site};
 use crate::vendors::paloalto_panos::ast::{
-    Interface as Syntax, NextHop as SyntaxNext, Route as SyntaxRoute, Word,
+    Interface as Syntax, NextHop as SyntaxNext, ProxyId, Route as SyntaxRoute, Word,
 };
 use fw_model::device::OpaqueLine;
-use fw_model::{Interface, NextHop, Route, Tunnel};
+use fw_model::{AddressSet, Interface, NextHop, Route, Selector, Tunnel};
 use ipnet::IpNet;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
@@ -136,8 +136,40 @@ impl<'t> Lower<'t> {
                 awaits: false,
                 through: through.map(|t| t.text.to_owned()),
                 decrypted: None,
+                selectors: tunnel.proxies.iter().map(|p| self.selector(p)).collect(),
+                // Whether what no proxy ID holds is dropped is not documented.
+                strict: false,
                 span: Some(span(self.names.source, tunnel.place)),
             });
+        }
+    }
+
+    fn selector(&self, from: &ProxyId<'t>) -> Selector {
+        let mut understood = !from.unclear;
+        let all = if from.v6 {
+            AddressSet::any6()
+        } else {
+            AddressSet::any4()
+        };
+        let mut set = |end: Option<Word<'t>>| match end {
+            None => all.clone(),
+            Some(word) => {
+                let net = self.prefix(word);
+                understood &= net.is_some();
+                net.map_or_else(AddressSet::empty, |n| AddressSet::prefix(n.trunc()))
+            }
+        };
+        let [local, remote] = from.ends.map(&mut set);
+        let [local_port, remote_port] = from.ports;
+        Selector {
+            name: format!("proxy ID {}", from.name),
+            local,
+            remote,
+            protocol: from.protocol,
+            local_port,
+            remote_port,
+            understood,
+            span: Some(span(self.names.source, from.place)),
         }
     }
 
@@ -162,7 +194,7 @@ impl<'t> Lower<'t> {
 
     /// A literal, a template variable or the name of an address object, as a
     /// prefix with its host part.
-    fn prefix(&self, word: Word<'t>) -> Option<IpNet> {
+    pub(super) fn prefix(&self, word: Word<'t>) -> Option<IpNet> {
         let mut variables = self.variables.iter();
         let word = variables
             .find(|(name, _)| *name == word.text)
