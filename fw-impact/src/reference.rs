@@ -321,13 +321,13 @@ struct Case<'c> {
     salt: u64,
 }
 
-/// True if routes that the configuration does not show may know the packet's
-/// destination.
-fn unknown_way(
+/// True if the packet's destination is routed in a way that `wanted` accepts.
+fn routed(
     side: &Side<'_>,
     number: usize,
     ingress: Option<&str>,
     packet: &fw_model::Packet,
+    wanted: impl Fn(&Exit) -> bool,
 ) -> bool {
     let destination = fw_model::address::bits(packet.destination);
     side.devices.get(number).is_some_and(|here| {
@@ -335,8 +335,13 @@ fn unknown_way(
         let vrf = interface.map(|i| i.vrf.clone()).unwrap_or_default();
         here.routes_of(vrf, packet.family())
             .iter()
-            .any(|(set, exit)| set.contains(destination) && *exit == Exit::Unknown)
+            .any(|(set, exit)| set.contains(destination) && wanted(exit))
     })
+}
+
+/// True for routes that the configuration does not show.
+fn unknown(exit: &Exit) -> bool {
+    *exit == Exit::Unknown
 }
 
 /// True if an outcome is about packets that leave by some of the interfaces
@@ -404,7 +409,8 @@ fn compare(
         .iter()
         .filter(|o| o.piece.assumed.satisfied(&truth))
         .collect();
-    let balanced = matching.is_empty() && !unknown_way(side, case.device, case.ingress, &packet);
+    let balanced =
+        matching.is_empty() && !routed(side, case.device, case.ingress, &packet, unknown);
     if balanced && holding.iter().any(|o| on_a_way(side, o)) {
         // Routes of equal weight, and none of them leads where the case says.
         return Ok(());
@@ -428,12 +434,26 @@ fn compare(
         holds: &holds,
     };
     let mut evaluation = evaluate(device, packet, &context);
-    // The configuration does not say where these packets go; the case does.
+    // The configuration does not say where these packets go, or names several
+    // interfaces of equal weight; the case picks one.
+    let open = |exit: &Exit| match exit {
+        Exit::Unknown => true,
+        Exit::Leaves(hops) => {
+            hops.len() > 1 && hops.iter().any(|h| Some(&*h.interface) == case.leaves)
+        }
+        Exit::Discarded(_) | Exit::Unrouted => false,
+    };
     let unrouted = evaluation.disposition == fw_model::evaluate::Disposition::Unrouted;
     let unmoved = evaluation.translated.destination == packet.destination;
     if case.egress.is_none()
         && (unrouted || unmoved)
-        && unknown_way(side, case.device, case.ingress, &evaluation.translated)
+        && routed(
+            side,
+            case.device,
+            case.ingress,
+            &evaluation.translated,
+            open,
+        )
     {
         context.egress = case.leaves;
         evaluation = evaluate(device, packet, &context);

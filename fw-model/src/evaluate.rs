@@ -188,6 +188,9 @@ struct State<'a> {
     untracked: bool,
     /// The destination was translated to the device's own address.
     redirected: bool,
+    /// The destination was taken from a pool. That it may be the same address
+    /// as before does not make it one of the device's.
+    chosen: bool,
     /// It is an answer.
     reply: bool,
     local: bool,
@@ -206,23 +209,7 @@ enum Outcome {
 /// Follows the first packet of a connection through a device.
 #[must_use]
 pub fn evaluate(device: &Device, packet: Packet, context: &Context<'_>) -> Evaluation {
-    let mut state = State {
-        device,
-        context,
-        original: packet,
-        current: packet,
-        first: packet,
-        egress: None,
-        packet_mark: 0,
-        connection_mark: 0,
-        untracked: false,
-        redirected: false,
-        reply: false,
-        local: false,
-        source_by: None,
-        destination_by: None,
-        steps: Vec::new(),
-    };
+    let mut state = State::of(device, packet, context);
     let disposition = state.run();
     Evaluation {
         disposition,
@@ -296,21 +283,10 @@ pub fn evaluate_reply(device: &Device, forward: &Evaluation, context: &Context<'
         ..outer
     };
     let mut walk = State {
-        device,
-        context: &reply_context,
-        original: outer,
-        current: outer,
         first: forward.original,
         egress: context.ingress.map(str::to_owned),
-        packet_mark: 0,
-        connection_mark: 0,
-        untracked: false,
-        redirected: false,
         reply: true,
-        local: false,
-        source_by: None,
-        destination_by: None,
-        steps: Vec::new(),
+        ..State::of(device, outer, &reply_context)
     };
     let pipeline = &device.pipeline;
     let (first, last) = match journey {
@@ -351,21 +327,9 @@ pub fn evaluate_stray(
     context: &Context<'_>,
 ) -> Disposition {
     let mut walk = State {
-        device,
-        context,
-        original: packet,
-        current: packet,
-        first: packet,
         egress: egress.map(str::to_owned),
-        packet_mark: 0,
-        connection_mark: 0,
-        untracked: false,
-        redirected: false,
         reply: true,
-        local: false,
-        source_by: None,
-        destination_by: None,
-        steps: Vec::new(),
+        ..State::of(device, packet, context)
     };
     let pipeline = &device.pipeline;
     let passes = [
@@ -383,6 +347,28 @@ pub fn evaluate_stray(
 }
 
 impl<'a> State<'a> {
+    /// The first packet of a connection, before any stage.
+    const fn of(device: &'a Device, packet: Packet, context: &'a Context<'a>) -> Self {
+        Self {
+            device,
+            context,
+            original: packet,
+            current: packet,
+            first: packet,
+            egress: None,
+            packet_mark: 0,
+            connection_mark: 0,
+            untracked: false,
+            redirected: false,
+            chosen: false,
+            reply: false,
+            local: false,
+            source_by: None,
+            destination_by: None,
+            steps: Vec::new(),
+        }
+    }
+
     fn run(&mut self) -> Disposition {
         let pipeline = &self.device.pipeline;
         self.route();
@@ -396,7 +382,7 @@ impl<'a> State<'a> {
                 .device
                 .own_addresses()
                 .contains(self.current.destination);
-            let moved = self.current.destination != self.original.destination;
+            let moved = self.chosen || self.current.destination != self.original.destination;
             let local = match self.context.journey {
                 Journey::ToDevice => !moved || own || self.redirected,
                 _ => own || self.redirected,
@@ -709,6 +695,7 @@ impl<'a> State<'a> {
             // The address of one of its interfaces is the device itself, even
             // where the configuration does not say which address that is.
             self.redirected = *change == AddressTranslation::IngressInterface;
+            self.chosen |= !matches!(change, AddressTranslation::Shift { .. });
             self.destination_by = Some(translation.name.clone());
         }
         if let Some(change) = &translation.source_port {

@@ -6,7 +6,7 @@
 //! that passes on one side alone must be listed, and a packet that is listed as
 //! certain must pass on one side alone.
 
-use super::{Landmarks, Random, pick_packet, unknown_way};
+use super::{Landmarks, Random, pick_packet, routed, unknown as unknown_exit};
 use crate::describe::packet;
 use crate::exposure::{Differences, Listed, differences, no_ipv6};
 use crate::graph::Side;
@@ -361,7 +361,7 @@ impl Pair<'_, '_> {
         // Where a device that knew all routes knows none any more, or the
         // other way round, nothing tells what became of the packets that no
         // route knew.
-        let unknown = |side| unknown_way(side, 0, case.ingress, &case.packet);
+        let unknown = |side| routed(side, 0, case.ingress, &case.packet, unknown_exit);
         if unknown(old) != unknown(new) {
             return None;
         }
@@ -505,7 +505,8 @@ fn followed(side: &Side<'_>, case: &Case<'_>) -> Option<Evaluation> {
             // says.
             return None;
         }
-        if several.is_some() || unknown_way(side, 0, case.ingress, &evaluation.translated) {
+        if several.is_some() || routed(side, 0, case.ingress, &evaluation.translated, unknown_exit)
+        {
             // Where there is one interface alone, there is no choice.
             let leaving = leaving(side, case.ingress);
             let by = match (case.leaves, leaving.as_slice()) {
