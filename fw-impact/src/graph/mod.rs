@@ -18,6 +18,7 @@ pub mod side;
 pub mod stray;
 pub mod topology;
 pub mod translate;
+pub mod turned;
 
 pub use journey::{Crossing, Disposition, Outcome, Return, Visit};
 pub use piece::Piece;
