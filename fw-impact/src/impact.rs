@@ -509,6 +509,7 @@ fn findings(
             });
         }
     }
+    out.extend(crate::names::unknown_names([before, after], flows));
     for snapshot in [after] {
         for device in &snapshot.devices {
             schedules(snapshot, device, options.now, options.horizon, &mut out);

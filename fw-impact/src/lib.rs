@@ -15,6 +15,7 @@ pub mod graph;
 pub mod impact;
 pub mod locality;
 mod moved;
+mod names;
 pub mod options;
 pub mod packet_set;
 pub mod pairing;

@@ -463,6 +463,10 @@ fn compare(
     }
     let forward = evaluation.disposition == fw_model::evaluate::Disposition::Permitted;
     let concrete = forward
+        && !side
+            .devices
+            .get(case.device)
+            .is_some_and(|here| exposure::turned_back(here, case.ingress, &evaluation))
         && evaluate_reply(device, &evaluation, &context)
             == fw_model::evaluate::Disposition::Permitted;
     out.packets += 1;

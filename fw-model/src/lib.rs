@@ -37,7 +37,9 @@ pub use filter::{Action, Filter, FilterId, PacketEffect, Rule};
 pub use flow::{Endpoint, Expect, Flow, Quantity};
 pub use interval::IntervalSet;
 pub use ledger::{Coverage, Ledger, LineStatus};
-pub use match_expr::{Condition, ConditionKind, Dimension, InterfaceSet, MatchExpr, Schedule};
+pub use match_expr::{
+    Condition, ConditionKind, DefaultPorts, Dimension, InterfaceSet, MatchExpr, Schedule,
+};
 pub use nat::{AddressTranslation, PortTranslation, Translation};
 pub use packet::{ConnectionState, Packet, StateSet};
 pub use route::{NextHop, Route};

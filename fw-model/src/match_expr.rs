@@ -4,6 +4,9 @@ use crate::address::{AddressSet, Family};
 use crate::packet::StateSet;
 use crate::service::ServiceSet;
 use crate::source::Span;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// A condition on a packet and its context. All of it is exact except
@@ -58,6 +61,8 @@ pub enum MatchExpr {
     Translated(Dimension, Option<Arc<[String]>>),
     /// The application, once identified, is one of these.
     Application(Arc<[String]>),
+    /// The application, once identified, runs on one of its default ports.
+    DefaultPort(Arc<DefaultPorts>),
     /// The user is one of these. An empty list stands for "any known user".
     User(Arc<[String]>),
     /// The current time is within the schedule.
@@ -70,6 +75,23 @@ pub enum MatchExpr {
     Original(Box<MatchExpr>),
     /// A condition that may or may not hold.
     Opaque(Arc<Condition>),
+}
+
+/// The services on which applications run by default.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct DefaultPorts(pub BTreeMap<String, ServiceSet>);
+
+impl Hash for DefaultPorts {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The tables of a comparison are few, and their names tell them apart.
+        self.0.len().hash(state);
+    }
+}
+
+impl fmt::Debug for DefaultPorts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DefaultPorts({} applications)", self.0.len())
+    }
 }
 
 /// Which mark of a packet.

@@ -90,6 +90,24 @@ pub fn translated_addresses(device: &Device, interface: &str) -> AddressSet {
     mapped_addresses(device, interface, &|_| true)
 }
 
+/// The destinations that `device` translates of packets that come in by
+/// `interface`, as far as a rule names them: on that side of the device they
+/// stand for hosts elsewhere and are no hosts themselves.
+#[must_use]
+pub fn translated_destinations(device: &Device, interface: &str) -> AddressSet {
+    let everything = AddressSet::any();
+    let named: Vec<AddressSet> = translations(device, &device.pipeline.prerouting)
+        .into_iter()
+        .filter(|(translation, _)| {
+            let change = translation.destination.as_ref();
+            change.is_some_and(|c| !c.is_identity())
+        })
+        .filter_map(|(_, condition)| addresses(condition, interface, End::Destination))
+        .filter(|set| !set.v4.covers(&everything.v4) && !set.v6.covers(&everything.v6))
+        .collect();
+    AddressSet::union_all(&named).subtract(&device.own_addresses())
+}
+
 fn mapped_addresses(
     device: &Device,
     interface: &str,

@@ -34,6 +34,7 @@ pub fn condition(expr: &MatchExpr) -> String {
                 .map_or_else(String::new, |n| format!(" by {}", n.join(", ")))
         ),
         MatchExpr::Application(names) => format!("application {}", names.join(", ")),
+        MatchExpr::DefaultPort(_) => "a default port of the application".into(),
         MatchExpr::User(names) if names.is_empty() => "any known user".into(),
         MatchExpr::User(names) => format!("user {}", names.join(", ")),
         MatchExpr::Schedule(schedule) => format!("schedule {}", schedule.name),

@@ -21,6 +21,7 @@ pub mod stray;
 pub mod topology;
 pub mod translate;
 mod tunnel;
+pub mod turned;
 
 pub use journey::{Crossing, Disposition, Outcome, Return, Visit};
 pub use piece::Piece;

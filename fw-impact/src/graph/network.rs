@@ -105,7 +105,14 @@ impl Side<'_> {
                 ended.push(traveller.end(Disposition::Loop));
                 continue;
             }
-            for (traveller, way) in at.cross(traveller, ingress, query, &mut ended) {
+            let crossed = at.cross(traveller, ingress, query, &mut ended);
+            let mut leaving = Vec::new();
+            for (traveller, way) in crossed {
+                for traveller in self.turned_back(number, traveller, &way, &mut ended) {
+                    leaving.push((traveller, way.clone()));
+                }
+            }
+            for (traveller, way) in leaving {
                 if only.is_some() {
                     arrived.push(traveller);
                     continue;

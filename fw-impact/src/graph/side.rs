@@ -10,7 +10,7 @@ use crate::packet_set::original::{Classes, classes};
 use crate::packet_set::term::SetPool;
 use crate::packet_set::{ConditionTable, Set};
 use fw_model::match_expr::CivilMinute;
-use fw_model::nat::translated_addresses;
+use fw_model::nat::{translated_addresses, translated_destinations};
 use fw_model::{
     AddressSet, Device, Family, FilterId, InterfaceSet, IntervalSet, MatchExpr, NextHop, Snapshot,
     Span,
@@ -56,6 +56,7 @@ pub struct DeviceSide<'a> {
     own: [Set; 2],
     origins: [OnceLock<Option<[Classes; 4]>>; 2],
     interfaces: OnceLock<Numbered>,
+    mapped: Mutex<FxHashMap<String, Arc<AddressSet>>>,
 }
 
 /// The interfaces of a device by number, and which of them transit traffic
@@ -251,7 +252,26 @@ impl<'a> DeviceSide<'a> {
             own: [Family::V4, Family::V6].map(|f| Arc::new(own_addresses(device, f))),
             origins: Default::default(),
             interfaces: OnceLock::new(),
+            mapped: Mutex::default(),
         }
+    }
+
+    /// The destinations that this device or its other version translates of
+    /// packets that come in by an interface.
+    pub(crate) fn mapped_at(&self, interface: &str) -> Arc<AddressSet> {
+        let mut known = self.mapped.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(interface) {
+            return Arc::clone(found);
+        }
+        let versions = [Some(self.device), self.peer];
+        let sets: Vec<AddressSet> = versions
+            .into_iter()
+            .flatten()
+            .map(|device| translated_destinations(device, interface))
+            .collect();
+        let set = Arc::new(AddressSet::union_all(&sets));
+        known.insert(interface.to_owned(), Arc::clone(&set));
+        set
     }
 
     /// The compiled form of a filter for a context.

@@ -112,7 +112,7 @@ impl Asks {
                 MatchExpr::Ingress(_) | MatchExpr::Egress(_) => asks.interfaces = true,
                 MatchExpr::State(_) | MatchExpr::TcpFlags { .. } => asks.state = true,
                 MatchExpr::Translated(..) => asks.translated = true,
-                MatchExpr::Application(_) | MatchExpr::User(_) => {
+                MatchExpr::Application(_) | MatchExpr::DefaultPort(_) | MatchExpr::User(_) => {
                     asks.identity = true;
                     asks.moved = true;
                 }

@@ -177,6 +177,15 @@ impl Translator<'_> {
             }
             (MatchExpr::Service(set), false) => self.add_service(set, out),
             (MatchExpr::Service(set), true) => self.add_service(&set.complement(), out),
+            (MatchExpr::DefaultPort(ports), _) => {
+                let named = self.context.application.as_deref();
+                match (named.and_then(|name| ports.0.get(name)), negated) {
+                    (Some(set), false) => self.add_service(set, out),
+                    (Some(set), true) => self.add_service(&set.complement(), out),
+                    (None, false) => {}
+                    (None, true) => out.push(Term::default()),
+                }
+            }
             (MatchExpr::Ingress(set), _) => self.add_way(End::Ingress, set, negated, out),
             (MatchExpr::Egress(set), _) => self.add_way(End::Egress, set, negated, out),
             (MatchExpr::TcpFlags { mask, value }, _) => {

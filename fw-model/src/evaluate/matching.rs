@@ -39,6 +39,17 @@ pub fn open_condition(
                 format!("application {names} {MUST_BE_IDENTIFIED}"),
             )
         }
+        MatchExpr::DefaultPort(ports) => match application {
+            None => {
+                let text = "the application runs on a default port of its own".to_owned();
+                condition(text.clone(), ConditionKind::Content, text)
+            }
+            Some(name) if !ports.0.contains_key(name) => {
+                let text = format!("default ports of application {name}");
+                condition(text.clone(), ConditionKind::Environment, text)
+            }
+            Some(_) => None,
+        },
         MatchExpr::User(names) if user.is_none() => {
             let names = if names.is_empty() {
                 "known".to_owned()
@@ -168,6 +179,11 @@ impl State<'_> {
                 .context
                 .application
                 .is_some_and(|a| names.iter().any(|n| n == a)),
+            MatchExpr::DefaultPort(ports) => self
+                .context
+                .application
+                .and_then(|name| ports.0.get(name))
+                .is_some_and(|set| set.contains(packet.service(), packet.source_port)),
             MatchExpr::User(names) => match self.context.user {
                 Some(Some(user)) => names.is_empty() || names.iter().any(|n| n == user),
                 Some(None) | None => false,

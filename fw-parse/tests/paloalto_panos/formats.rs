@@ -232,7 +232,7 @@ fn what_stands_behind_a_value_and_is_no_field_is_not_dropped() {
     for line in [
         "set rulebase security rules A from trust frobnicate yes",
         "set rulebase security rules A from [ trust dmz ] frobnicate yes",
-        "set rulebase dos rules D source 10.0.0.1 to zone dmz",
+        "set rulebase sdwan rules D source 10.0.0.1 to zone dmz",
     ] {
         let device = device(&format!("{BASE}{line}\n"));
         assert_eq!(device.opaque_lines.len(), 1, "{line}");

@@ -21,6 +21,7 @@ use fw_model::match_expr::CivilMinute;
 use fw_model::{Device, Family, Filter, IntervalSet, MatchExpr, Packet, Rule, Snapshot};
 use std::fmt::Write;
 use std::sync::Arc;
+pub(super) use ways::turned_back;
 use ways::{followed, in_question, leaving, may_be, on_path, passes, path_end, places};
 
 /// How much was compared.

@@ -4,6 +4,7 @@ use super::Case;
 use crate::exposure::Listed;
 use crate::graph::Side;
 use crate::graph::piece::Passage;
+use crate::graph::side::DeviceSide;
 use crate::packet_set::{Assumed, Product};
 use crate::reference::{routed, unknown};
 use crate::verdict::perhaps_own;
@@ -12,7 +13,7 @@ use fw_model::evaluate::{Context, Disposition, Evaluation, Journey, evaluate};
 use fw_model::match_expr::CivilMinute;
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::route::{RouteDecision, lookup};
-use fw_model::{Answers, Condition, Device, Family, Interface, IntervalSet};
+use fw_model::{Answers, Condition, Device, Family, Interface, IntervalSet, NextHop};
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -155,7 +156,48 @@ pub(super) fn passes(side: &Side<'_>, case: &Case<'_>) -> Option<bool> {
     let stays = case.journey == Journey::Through
         && evaluation.local
         && evaluation.translated == case.packet;
-    Some(evaluation.disposition == Disposition::Permitted && !stays)
+    let here = side.devices.first()?;
+    let arrives = !turned_back(here, case.ingress, &evaluation);
+    Some(evaluation.disposition == Disposition::Permitted && !stays && arrives)
+}
+
+/// True if a packet leaves by where it came in, untranslated, for an address
+/// that some version of the device translates there: no host has it.
+pub fn turned_back(here: &DeviceSide<'_>, ingress: Option<&str>, evaluation: &Evaluation) -> bool {
+    let Some(name) = ingress else {
+        return false;
+    };
+    let to = evaluation.original.destination;
+    let number = here.interfaces().number(name);
+    if number.is_none_or(|n| here.several().contains(n))
+        || evaluation.local
+        || evaluation.egress.as_deref() != Some(name)
+        || evaluation.translated.destination != to
+        || !here.mapped_at(name).contains(to)
+    {
+        return false;
+    }
+    let vrf = here.device.interface(name).map_or("", |i| &i.vrf);
+    let hop = |address| match lookup(here.device, vrf, address) {
+        RouteDecision::Leaves(by) => {
+            by.iter()
+                .find(|(interface, _)| *interface == name)
+                .map(|(_, route)| match route.map(|r| &r.next) {
+                    Some(NextHop::Interface(_, gateway)) => *gateway,
+                    Some(NextHop::Gateway(gateway)) => Some(*gateway),
+                    _ => None,
+                })
+        }
+        _ => None,
+    };
+    match hop(to) {
+        Some(Some(gateway)) => hop(evaluation.original.source) == Some(Some(gateway)),
+        Some(None) => here
+            .device
+            .interface(name)
+            .is_some_and(|i| i.connected().contains(to)),
+        None => false,
+    }
 }
 
 /// True if a report is about such packets on this side.

@@ -3,6 +3,7 @@
 //! Everything borrows from the text. No types of the common model are used.
 
 use crate::token::Token;
+use rustc_hash::FxHashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A line of the file.
@@ -148,8 +149,8 @@ pub struct Fixup<'a> {
 /// Things that decide about traffic beside the access lists.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Beside<'a> {
-    /// `shun SOURCE`.
-    Shun(Option<IpAddr>),
+    /// `shun SOURCE ... [interface I]`; `None` if it is not understood.
+    Shun(Option<(IpAddr, Option<&'a str>)>),
     /// `established PROTOCOL ...`.
     Established(Option<u8>, String),
     /// `ip verify reverse-path interface I`.
@@ -396,7 +397,7 @@ pub enum Icmp<'a> {
 }
 
 /// One end of an entry.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct Endpoint<'a> {
     /// `user`, `user-group`, `security-group`...: the words.
     pub identity: Option<String>,
@@ -407,7 +408,7 @@ pub struct Endpoint<'a> {
 }
 
 /// What an entry does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum AceAction {
     /// `permit`
     Permit,
@@ -480,6 +481,8 @@ pub struct AccessList<'a> {
     pub standard: bool,
     /// Its lines.
     pub entries: Vec<Entry<'a>>,
+    /// Numbers that entries have as far as they match, to find one again.
+    pub seen: FxHashSet<u64>,
 }
 
 /// Where a list is bound.

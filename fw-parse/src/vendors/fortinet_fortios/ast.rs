@@ -131,8 +131,12 @@ pub struct Vdom<'t> {
     /// Other security profiles: section, name, a number that differs where
     /// their settings differ.
     pub profiles: Vec<(&'t str, &'t str, u32)>,
-    /// An enabled DoS policy.
-    pub dos: Option<Span>,
+    /// Enabled entries of `config firewall DoS-policy` and `DoS-policy6`.
+    pub dos: Vec<DosPolicy<'t>>,
+    /// Enabled entries of `config firewall policy46` and `policy64`.
+    pub between_families: Vec<FamilyPolicy<'t>>,
+    /// `config firewall vip46`: name and outer addresses, where understood.
+    pub vips46: Vec<(&'t str, Option<(IpAddr, IpAddr)>)>,
     /// A configured dynamic routing protocol.
     pub dynamic_routing: Option<(&'static str, Span)>,
     /// SSL VPN listens on the device.
@@ -431,6 +435,44 @@ impl PoolMode {
     }
 }
 
+/// Thresholds for the traffic of an interface.
+#[derive(Clone, Debug)]
+pub struct DosPolicy<'t> {
+    /// Its number.
+    pub id: &'t str,
+    /// Where it stands.
+    pub span: Span,
+    /// IPv6.
+    pub v6: bool,
+    /// `interface`
+    pub interface: Vec<&'t str>,
+    /// `srcaddr`
+    pub source: Vec<&'t str>,
+    /// `dstaddr`
+    pub destination: Vec<&'t str>,
+    /// `service`
+    pub service: Vec<&'t str>,
+    /// A number that differs where what it says of anomalies differs.
+    pub settings: u32,
+}
+
+/// A policy that turns packets of one family into the other.
+#[derive(Clone, Debug)]
+pub struct FamilyPolicy<'t> {
+    /// Its number.
+    pub id: &'t str,
+    /// Where it stands.
+    pub span: Span,
+    /// From IPv6 to IPv4 (`policy64`).
+    pub from_v6: bool,
+    /// `srcintf`
+    pub srcintf: Vec<&'t str>,
+    /// `dstaddr`
+    pub destination: Vec<&'t str>,
+    /// What it says, for comparison.
+    pub text: String,
+}
+
 /// What a policy does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PolicyAction<'t> {
@@ -584,6 +626,8 @@ pub struct Policy<'t> {
     pub enabled: bool,
     /// What it does.
     pub action: PolicyAction<'t>,
+    /// `action` is given; else `action` is its default.
+    pub action_given: bool,
     /// The tunnel of `action ipsec`.
     pub ipsec: Option<Ipsec<'t>>,
     /// Packets come in by; `None` if not given.

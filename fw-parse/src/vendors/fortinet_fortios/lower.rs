@@ -10,6 +10,7 @@ use fw_model::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 mod address;
+mod aside;
 mod ends;
 mod local;
 mod nat;
@@ -128,6 +129,7 @@ impl<'c, 't> Lowering<'c, 't> {
         self.interface_tunnels();
         self.definitions();
         self.access_lists();
+        self.between_families();
         self.destination_nat();
         self.own_nat_addresses();
         self.policy_routes();
@@ -135,6 +137,7 @@ impl<'c, 't> Lowering<'c, 't> {
         self.source_nat();
         self.local_in();
         self.treatments();
+        self.thresholds();
         self.assumptions();
         self.diagnostics.append(&mut self.addresses.diagnostics);
         self.diagnostics.append(&mut self.services.diagnostics);
@@ -241,11 +244,11 @@ impl<'c, 't> Lowering<'c, 't> {
     }
 
     fn assumptions(&mut self) {
-        if let Some(span) = self.vdom.dos {
+        if let Some(first) = self.vdom.dos.first() {
             self.assume(
                 "below-rate-limits",
                 "traffic stays below the thresholds of the DoS policies",
-                Some(span),
+                Some(first.span),
                 true,
             );
         }

@@ -10,6 +10,7 @@ use super::table::{Entry, File, Section};
 use fw_model::{Ledger, Span};
 use ipnet::IpNet;
 
+mod aside;
 mod nat;
 mod network;
 mod objects;
@@ -213,6 +214,7 @@ fn sections<'t>(reader: &mut Reader<'_>, scope: &'t Entry<'_>, vdom: &mut Vdom<'
             || nat::section(reader, section, vdom)
             || policy::section(reader, section, vdom)
             || network::section(reader, section, vdom)
+            || aside::section(reader, section, vdom)
             || other(reader, section, vdom);
         if known {
             let strays = reader.strays(section);
@@ -318,14 +320,6 @@ fn other<'t>(reader: &mut Reader<'_>, section: &'t Section<'_>, vdom: &mut Vdom<
             for entry in section.entries() {
                 vdom.ssl_profiles.push(ssl_profile(entry));
             }
-        }
-        "firewall DoS-policy" | "firewall DoS-policy6" => {
-            for entry in section.entries() {
-                if entry.word("status") != Some("disable") {
-                    vdom.dos = vdom.dos.or(entry.span);
-                }
-            }
-            reader.inert(section, "acts on rates; taken as below its thresholds");
         }
         "firewall internet-service-custom"
         | "firewall internet-service-group"

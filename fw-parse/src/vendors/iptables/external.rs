@@ -103,7 +103,10 @@ pub(super) fn rules(
     }
     let mut found: Vec<(usize, usize, Called)> = Vec::new();
     for (at, chain) in table.chains.iter().enumerate() {
-        if !chain.built_in && calls.hooks(at) == 0 && !chain.entries.is_empty() {
+        // Of what the host sends, programs let pass what no chain of theirs
+        // holds up.
+        let counts = hook != "OUTPUT" || !chain.entries.is_empty();
+        if !chain.built_in && calls.hooks(at) == 0 && counts {
             found.extend(
                 called(&chain.name)
                     .filter(|(_, c)| c.1 == hook)
@@ -121,4 +124,34 @@ pub(super) fn rules(
         out.extend([jump, decides]);
     }
     out
+}
+
+/// The chains that a file of ufw declares, if it is one: such a file declares
+/// no built-in chain, and ufw loads it into what is there (`--noflush`).
+fn parts(text: &str) -> Vec<&str> {
+    let mut own = Vec::new();
+    for line in text.lines() {
+        let Some(rest) = line.trim_start().strip_prefix(':') else {
+            continue;
+        };
+        let name = rest.split_ascii_whitespace().next().unwrap_or("");
+        if name.starts_with("ufw-") || name.starts_with("ufw6-") {
+            own.push(name);
+        } else if matches!(name, "INPUT" | "FORWARD" | "OUTPUT") {
+            return Vec::new();
+        }
+    }
+    own
+}
+
+/// True for a file of ufw that holds some of its chains.
+pub(super) fn is_part(text: &str) -> bool {
+    !parts(text).is_empty()
+}
+
+/// True for two files of ufw on one host: each has its own chains
+/// (`before.rules`, `user.rules`, `after.rules`).
+pub(super) fn are_parts(first: &str, other: &str) -> bool {
+    let (one, two) = (parts(first), parts(other));
+    !one.is_empty() && !two.is_empty() && !one.iter().any(|chain| two.contains(chain))
 }

@@ -16,6 +16,8 @@ pub(super) struct Loader<'a> {
     /// The family that a file's commands are for if nothing else says so;
     /// `None` once a table was opened with `*table`.
     assumed: Option<Protocol>,
+    /// What the file loads is added to what is there.
+    keeps: bool,
 }
 
 impl<'a> Loader<'a> {
@@ -26,11 +28,14 @@ impl<'a> Loader<'a> {
             table: None,
             header: None,
             assumed: None,
+            keeps: false,
         }
     }
 
     /// Forgets which table was open: another file begins.
-    pub fn next_file(&mut self, assumed: Protocol) {
+    /// `keeps`: it adds to what is loaded (`--noflush`).
+    pub fn next_file(&mut self, assumed: Protocol, keeps: bool) {
+        self.keeps = keeps;
         self.ruleset = None;
         self.table = None;
         self.header = None;
@@ -118,7 +123,7 @@ impl<'a> Loader<'a> {
                     self.unknown(&statement);
                     return false;
                 }
-                if known {
+                if known && !self.keeps {
                     self.complain(
                         &statement,
                         format!("table `{name}` is loaded again, which drops what was in it"),
@@ -126,9 +131,10 @@ impl<'a> Loader<'a> {
                 }
                 let span = statement.span;
                 let dumped = self.header.is_some();
+                let keeps = self.keeps;
                 if let Some(table) = self.open_table() {
                     table.dumped = dumped;
-                    if known {
+                    if known && !keeps {
                         table.flush(true);
                     }
                     table.uncommitted = Some(span);

@@ -56,7 +56,7 @@ impl Vendor for Iptables {
     }
 
     fn joins(&self, first: &str, other: &str) -> bool {
-        kind(first) != kind(other)
+        kind(first) != kind(other) || external::are_parts(first, other)
     }
 
     fn without_counters<'l>(&self, line: &'l str) -> Cow<'l, str> {
@@ -75,10 +75,12 @@ impl Vendor for Iptables {
         for (file, (id, source)) in input.files.iter().enumerate() {
             sources.push(*id);
             statuses.files.insert(id.0, file);
-            statements.push((family(&source.text), parse::statements(*id, source)));
+            let part = external::is_part(&source.text);
+            let assumed = family(&source.text);
+            statements.push((assumed, part, parse::statements(*id, source)));
         }
-        for (assumed, statements) in statements {
-            loader.next_file(assumed);
+        for (assumed, part, statements) in statements {
+            loader.next_file(assumed, part);
             for statement in statements {
                 let (span, last) = (statement.span, statement.last_line);
                 let inert = match statement.kind {

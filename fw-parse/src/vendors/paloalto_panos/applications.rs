@@ -7,9 +7,9 @@
 //! an assumption.
 
 use fw_model::service::{ICMP, ICMPV6, PORT_MAX, SCTP, TCP, UDP};
-use fw_model::{IntervalSet, ServiceSet};
+use fw_model::{DefaultPorts, IntervalSet, ServiceSet};
 use rustc_hash::FxHashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 static TABLE: &str = include_str!("applications.tsv");
 
@@ -114,6 +114,23 @@ pub(super) fn port_list(text: &str) -> Option<IntervalSet> {
         return None;
     }
     Some(IntervalSet::from_ranges(ranges))
+}
+
+/// Where predefined applications run by default, all that are known. With
+/// decryption some have other ports as well and are left out.
+pub(super) fn default_ports(decrypts: bool) -> &'static Arc<DefaultPorts> {
+    static PLAIN: LazyLock<Arc<DefaultPorts>> = LazyLock::new(|| table(false));
+    static DECRYPTED: LazyLock<Arc<DefaultPorts>> = LazyLock::new(|| table(true));
+    if decrypts { &DECRYPTED } else { &PLAIN }
+}
+
+fn table(decrypts: bool) -> Arc<DefaultPorts> {
+    let ports = INDEX.keys().filter_map(|name| {
+        let known = known(name)?;
+        let listed = !known.portless && (!decrypts || known.decrypted.is_empty());
+        listed.then(|| ((*name).to_owned(), known.ports))
+    });
+    Arc::new(DefaultPorts(ports.collect()))
 }
 
 /// Services that carry identified applications at all.

@@ -116,7 +116,7 @@ pub(super) struct Zone<'t> {
     pub(super) interfaces: Vec<Word<'t>>,
     /// Virtual systems or shared gateways that an `external` zone stands for.
     pub(super) external: Vec<Word<'t>>,
-    pub(super) protection: bool,
+    pub(super) protection: Option<Word<'t>>,
 }
 
 /// Interfaces and routing.
@@ -125,6 +125,9 @@ pub(super) struct Network<'t> {
     pub(super) interfaces: Vec<Interface<'t>>,
     pub(super) routers: Vec<Router<'t>>,
     pub(super) management_profiles: Vec<ManagementProfile<'t>>,
+    /// Zone protection profiles: name, and a number that stands for what they
+    /// say.
+    pub(super) zone_profiles: Vec<(&'t str, u64)>,
     pub(super) shared_gateways: Vec<(&'t str, Vec<Word<'t>>)>,
     pub(super) ike_gateways: Vec<IkeGateway<'t>>,
     pub(super) tunnels: Vec<Tunnel<'t>>,
@@ -144,6 +147,7 @@ impl Network<'_> {
         self.interfaces.extend(other.interfaces);
         self.routers.extend(other.routers);
         self.management_profiles.extend(other.management_profiles);
+        self.zone_profiles.extend(other.zone_profiles);
         self.shared_gateways.extend(other.shared_gateways);
         self.ike_gateways.extend(other.ike_gateways);
         self.tunnels.extend(other.tunnels);
@@ -274,6 +278,11 @@ pub(super) struct Objects<'t> {
     pub(super) schedules: Vec<Schedule<'t>>,
     /// Custom URL categories with what they hold, as one line.
     pub(super) categories: Vec<(&'t str, String)>,
+    /// Inspection profiles: kind, name, and a number that stands for what they
+    /// say.
+    pub(super) profiles: Vec<(&'t str, &'t str, u64)>,
+    /// Groups of inspection profiles: name, kinds and names of the members.
+    pub(super) profile_groups: Vec<(&'t str, Vec<(&'t str, &'t str)>)>,
 }
 
 /// An address object.
@@ -421,6 +430,9 @@ pub(super) struct Rule<'t> {
     /// `group strict`, `virus default`...
     pub(super) profiles: Vec<(String, Place)>,
     pub(super) no_server_inspection: bool,
+    /// Thresholds of a rule against denial of service: a number that stands
+    /// for what it says of them.
+    pub(super) thresholds: Option<u64>,
     /// `dscp af11` of `qos marking`, or the class of a QoS rule.
     pub(super) qos: Option<(String, Place)>,
     pub(super) nat: Nat<'t>,

@@ -197,6 +197,45 @@ const SIMPLE: Shape = Named(&Fields(&[
     ),
 ]));
 
+const QOS: Shape = Named(&Fields(&[
+    ("from", Value),
+    ("to", Value),
+    ("source", Value),
+    ("destination", Value),
+    ("source-user", Value),
+    ("application", Value),
+    ("service", Value),
+    ("category", Value),
+    ("action", Fields(&[("class", Value)])),
+    ("disabled", Value),
+]));
+
+const DOS: Shape = Named(&Fields(&[
+    ("from", ZONES),
+    ("to", ZONES),
+    ("source", Value),
+    ("destination", Value),
+    ("source-user", Value),
+    ("service", Value),
+    ("action", Value),
+    ("schedule", Value),
+    ("disabled", Value),
+    ("log-setting", Value),
+    (
+        "protection",
+        Fields(&[
+            ("aggregate", Fields(&[("profile", Value)])),
+            (
+                "classified",
+                Fields(&[
+                    ("profile", Value),
+                    ("classification-criteria", Fields(&[("address", Value)])),
+                ]),
+            ),
+        ]),
+    ),
+]));
+
 const RULEBASE: Shape = Fields(&[
     ("security", Fields(&[("rules", SECURITY)])),
     ("default-security-rules", Fields(&[("rules", SECURITY)])),
@@ -205,6 +244,8 @@ const RULEBASE: Shape = Fields(&[
     ("application-override", Fields(&[("rules", SIMPLE)])),
     ("decryption", Fields(&[("rules", SIMPLE)])),
     ("authentication", Fields(&[("rules", SIMPLE)])),
+    ("qos", Fields(&[("rules", QOS)])),
+    ("dos", Fields(&[("rules", DOS)])),
 ]);
 
 const ADDRESS: Shape = Named(&Fields(&[

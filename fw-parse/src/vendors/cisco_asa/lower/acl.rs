@@ -277,10 +277,16 @@ fn identity_expr(identity: &str, dimension: Dimension) -> MatchExpr {
         Dimension::Source => "source",
         Dimension::Destination => "destination",
     };
-    MatchExpr::opaque(
+    let open = MatchExpr::opaque(
         ConditionKind::User,
         format!("{identity} {field}"),
         identity.to_owned(),
         None,
-    )
+    );
+    // Who has not logged in is in no group of users.
+    let group = ["user-group ", "object-group-user "];
+    if dimension == Dimension::Source && group.iter().any(|word| identity.starts_with(word)) {
+        return MatchExpr::all([MatchExpr::User(Vec::new().into()), open]);
+    }
+    open
 }

@@ -214,9 +214,13 @@ impl<'a> Lowering<'_, 'a> {
 
     fn interfaces(&mut self) {
         for interface in &self.config.interfaces {
-            let Some(name) = interface.name else {
+            // Without a name it takes part in nothing, like one that is down:
+            // the hosts of its subnet are cut off.
+            let nameless = interface.name.is_none();
+            let name = interface.name.unwrap_or(interface.hardware);
+            if nameless && (interface.addresses.is_empty() || name.is_empty()) {
                 continue;
-            };
+            }
             let addresses = interface
                 .addresses
                 .iter()
@@ -228,7 +232,9 @@ impl<'a> Lowering<'_, 'a> {
                 vrf: String::new(),
                 addresses,
                 dynamic_address: interface.dynamic,
-                enabled: !interface.shutdown && !self.parent_is_shut(interface.hardware),
+                enabled: !nameless
+                    && !interface.shutdown
+                    && !self.parent_is_shut(interface.hardware),
                 management_only: interface.management_only,
                 source_check: self.source_check(name),
                 span: Some(self.span(interface.place)),

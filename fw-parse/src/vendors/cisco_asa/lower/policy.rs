@@ -10,8 +10,9 @@ use super::Lowering;
 use super::acl::IMPLICIT_DENY;
 use fw_model::{
     Action, AddressSet, Condition, ConditionKind, Effect, Family, Filter, FilterId, InterfaceSet,
-    MatchExpr, Rule, ServiceSet, Severity, Stage, StageKind, Tunnel, View,
+    MatchExpr, Rule, ServiceSet, Severity, Span, Stage, StageKind, Tunnel, View,
 };
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// An interface as the policy sees it.
@@ -322,28 +323,7 @@ impl<'a> Lowering<'_, 'a> {
         for (beside, place) in &config.beside {
             let span = self.span(*place);
             match beside {
-                Beside::Shun(source) => {
-                    let who = source.map_or(MatchExpr::Always, |a| {
-                        MatchExpr::source(AddressSet::host(a))
-                    });
-                    let text = source.map_or_else(|| "shun".to_owned(), |a| format!("shun {a}"));
-                    rules.push(
-                        Rule::new(
-                            text.clone(),
-                            MatchExpr::all([
-                                who,
-                                MatchExpr::opaque(
-                                    ConditionKind::Environment,
-                                    text.clone(),
-                                    text,
-                                    Some(span),
-                                ),
-                            ]),
-                            Action::Deny,
-                        )
-                        .at(span),
-                    );
-                }
+                Beside::Shun(who) => rules.push(shun(*who, span)),
                 Beside::Established(protocol, text) => {
                     let what = protocol.map_or(MatchExpr::Always, |p| {
                         MatchExpr::service(ServiceSet::protocol(p))
@@ -762,4 +742,19 @@ fn decrypted(map: &str, sequence: &str, span: fw_model::Span) -> Arc<Condition> 
         ),
         span: Some(span),
     })
+}
+
+/// A shunned source: all its connections are dropped from now on. Command
+/// reference, `shun`:
+/// <https://cisco.com/c/en/us/td/docs/security/asa/asa-cli-reference/S/asa-command-ref-S/m_shox-sn.html>
+fn shun(who: Option<(IpAddr, Option<&str>)>, span: Span) -> Rule {
+    let Some((source, interface)) = who else {
+        let open = MatchExpr::opaque(ConditionKind::NotUnderstood, "shun", "shun", Some(span));
+        return Rule::new("shun", open, Action::Deny).at(span);
+    };
+    let match_expr = MatchExpr::all([
+        MatchExpr::source(AddressSet::host(source)),
+        interface.map_or(MatchExpr::Always, ingress),
+    ]);
+    Rule::new(format!("shun {source}"), match_expr, Action::Deny).at(span)
 }

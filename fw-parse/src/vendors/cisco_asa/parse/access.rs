@@ -1,9 +1,11 @@
 //! `access-list` lines.
 
-use super::super::ast::{AccessList, AceAction, Address, Entry, EntryKind, Place, Protocol};
+use super::super::ast::{AccessList, Ace, AceAction, Address, Entry, EntryKind, Place, Protocol};
 use super::super::words::Words;
 use super::ace::{self, Scope};
 use super::{Parser, Status};
+use rustc_hash::FxHasher;
+use std::hash::{Hash, Hasher};
 
 impl<'a> Parser<'_, 'a> {
     /// The index of a list; made if it is new.
@@ -70,7 +72,7 @@ impl<'a> Parser<'_, 'a> {
             }
         }
         if words.is_done() {
-            if remove {
+            if remove && number.is_none() {
                 self.clear_lists(Some(name));
                 return Status::Modeled;
             }
@@ -117,8 +119,11 @@ impl<'a> Parser<'_, 'a> {
         };
         list.standard |= standard;
         if remove {
-            if let Some(found) = list.entries.iter().position(|e| e.kind == entry.kind) {
-                list.entries.remove(found);
+            let entries = &mut list.entries;
+            let exact = entries.iter().position(|e| e.kind == entry.kind);
+            let found = exact.or_else(|| entries.iter().position(|e| same_entry(e, &entry)));
+            if let Some(found) = found {
+                entries.remove(found);
             }
             return Status::Modeled;
         }
@@ -137,6 +142,20 @@ impl<'a> Parser<'_, 'a> {
             } else {
                 Status::Modeled
             };
+        }
+        // The device prints no entry twice. Of two that stand side by side in
+        // a file the first is taken, as if they were in force both.
+        let typed = |e: &Entry<'_>| e.place.line.abs_diff(place.line) > 1;
+        if let EntryKind::Ace(ace) = &entry.kind
+            && !list.seen.insert(number_of(ace))
+            && let Some(known) = list
+                .entries
+                .iter_mut()
+                .find(|e| typed(e) && e.kind != entry.kind && same_entry(e, &entry))
+        {
+            known.kind = entry.kind;
+            known.place = place;
+            return Status::Modeled;
         }
         match index {
             Some(index) if index < list.entries.len() => list.entries.insert(index, entry),
@@ -210,4 +229,32 @@ fn refers(kind: &EntryKind<'_>) -> bool {
             Some(super::super::ast::Ports::Group(_))
         )
         || matches!(ace.icmp, Some(super::super::ast::Icmp::Group(_)))
+}
+
+/// True if an entry is another one typed again: its logging and whether it is
+/// inactive are set anew, and it stays at its place. (Command reference,
+/// `access-list extended`, `inactive`: to have the entry in force again, the
+/// whole entry is entered without the word.)
+fn same_entry(known: &Entry<'_>, again: &Entry<'_>) -> bool {
+    match (&known.kind, &again.kind) {
+        (EntryKind::Ace(known), EntryKind::Ace(again)) => {
+            matched(known) == matched(again) && known.rule_id == again.rule_id
+        }
+        (known, again) => known == again,
+    }
+}
+
+/// What an entry matches and does: all but its logging and whether it is
+/// inactive.
+fn matched<'e, 'a>(ace: &'e Ace<'a>) -> impl PartialEq + Hash + use<'e, 'a> {
+    let ends = (&ace.source, &ace.destination);
+    let what = (ace.action, ace.advanced, &ace.protocol, &ace.icmp);
+    (what, ends, ace.time_range)
+}
+
+/// A number that entries share which match the same.
+fn number_of(ace: &Ace<'_>) -> u64 {
+    let mut hasher = FxHasher::default();
+    matched(ace).hash(&mut hasher);
+    hasher.finish()
 }

@@ -5,6 +5,7 @@ use super::super::ports;
 use super::super::words::Words;
 use super::ace::{self, Scope};
 use super::{Parser, Status};
+use std::net::IpAddr;
 
 /// Port of the management server unless `http server enable` names one.
 const HTTPS: u16 = 443;
@@ -98,7 +99,7 @@ impl<'a> Parser<'_, 'a> {
         place: Place,
     ) -> Option<Status> {
         let beside = match (first, words.peek()) {
-            ("shun", Some(_)) => Beside::Shun(words.address(&self.names)),
+            ("shun", Some(_)) => Beside::Shun(self.shunned(&mut words)),
             ("established", Some(protocol)) => {
                 Beside::Established(ports::protocol(protocol), words.rest())
             }
@@ -131,6 +132,22 @@ impl<'a> Parser<'_, 'a> {
         };
         self.config.beside.push((beside, place));
         Some(Status::Modeled)
+    }
+
+    /// `SOURCE [DESTINATION PORT PORT [PROTOCOL]] [vlan N | interface I]`. What
+    /// stands behind the source picks a connection to end now; from then on
+    /// the source is shunned whatever it asks for.
+    pub(super) fn shunned(&self, words: &mut Words<'_, 'a>) -> Option<(IpAddr, Option<&'a str>)> {
+        let source = words.address(&self.names)?;
+        let mut interface = None;
+        while let Some(word) = words.take() {
+            match word {
+                "vlan" => return None,
+                "interface" => interface = Some(words.take()?),
+                _ => {}
+            }
+        }
+        Some((source, interface))
     }
 
     pub(super) fn crypto_map(&mut self, mut words: Words<'_, 'a>, place: Place) -> Option<Status> {

@@ -411,7 +411,12 @@ impl<'a> Parser<'_, 'a> {
         }
         range.last = place.line;
         let text = words.rest();
-        if time::range_line(&mut words, range).is_some() {
+        let read = if inside && words.eat("no") {
+            time::line_taken_back(&mut words, range)
+        } else {
+            time::range_line(&mut words, range)
+        };
+        if read.is_some() {
             Some(Status::Modeled)
         } else {
             range.opaque = Some(text);

@@ -1,6 +1,6 @@
 //! `no ...` and `clear configure ...`: what they take back.
 
-use super::super::ast::{LegacyNat, Place};
+use super::super::ast::{Beside, LegacyNat, Place};
 use super::super::inert;
 use super::super::words::Words;
 use super::top::{access_group, fixup, service_policy};
@@ -101,7 +101,14 @@ impl<'a> Parser<'_, 'a> {
             {
                 config.vpn_is_filtered = true;
             }
-            ("firewall" | "shutdown" | "timeout" | "shun" | "dynamic-filter", _)
+            ("shun", Some(_)) => {
+                if let Some((source, _)) = self.shunned(&mut words) {
+                    self.config
+                        .beside
+                        .retain(|(b, _)| !matches!(b, Beside::Shun(Some((s, _))) if *s == source));
+                }
+            }
+            ("firewall" | "shutdown" | "timeout" | "dynamic-filter", _)
             | ("ip", Some("verify" | "local" | "address"))
             | ("aaa", Some("authentication" | "authorization"))
             | ("established" | "url-server" | "filter" | "wccp", _) => {
@@ -138,13 +145,21 @@ impl<'a> Parser<'_, 'a> {
     }
 
     /// `clear configure X` of scripts: what was there before is gone.
-    pub(super) fn clear(&mut self, mut words: Words<'_, 'a>) -> Status {
-        if matches!(words.peek(), Some("config" | "configure" | "conf")) {
+    pub(super) fn clear(
+        &mut self,
+        mut words: Words<'_, 'a>,
+        all: Words<'_, 'a>,
+        place: Place,
+    ) -> Status {
+        let configuration = matches!(words.peek(), Some("config" | "configure" | "conf"));
+        if configuration {
             words.take();
         }
+        let first = words.take();
+        let second = words.peek();
         let config = &mut self.config;
-        match words.take() {
-            Some("access-list") => self.clear_lists(words.take()),
+        match first {
+            Some("access-list") => self.clear_lists(second),
             Some("access-group") => config.access_groups.clear(),
             Some("object-group") => config.groups.clear(),
             Some("object") => {
@@ -170,6 +185,13 @@ impl<'a> Parser<'_, 'a> {
             Some("icmp") => config.local.retain(|l| l.what != "icmp"),
             Some("ssh") => config.local.retain(|l| l.what != "ssh"),
             Some("telnet") => config.local.retain(|l| l.what != "telnet"),
+            Some("shun") => config.beside.retain(|(b, _)| !matches!(b, Beside::Shun(_))),
+            Some(first) if configuration => {
+                return match inert::top(first, second) {
+                    Some(why) => Status::Inert(why),
+                    None => self.unknown(all, place),
+                };
+            }
             _ => return Status::Inert("left over from a terminal session or script"),
         }
         Status::Modeled

@@ -40,6 +40,20 @@ pub fn range_line(words: &mut Words<'_, '_>, out: &mut TimeRange<'_>) -> Option<
     }
 }
 
+/// Reads `no absolute ...` or `no periodic ...`: the line that it repeats is
+/// gone; of the only `absolute` line it need not repeat the times.
+pub fn line_taken_back(words: &mut Words<'_, '_>, out: &mut TimeRange<'_>) -> Option<()> {
+    if words.peek() == Some("absolute") && words.peek_at(1).is_none() {
+        out.absolute.clear();
+        return Some(());
+    }
+    let mut old = TimeRange::default();
+    range_line(words, &mut old)?;
+    out.absolute.retain(|range| !old.absolute.contains(range));
+    out.weekly.retain(|range| !old.weekly.contains(range));
+    Some(())
+}
+
 /// `hh:mm` in minutes.
 fn clock(word: &str) -> Option<u32> {
     let (hours, minutes) = word.split_once(':')?;
@@ -172,6 +186,19 @@ mod tests {
             range.absolute,
             [(Some(21_915 * 1440), Some((21_915 + 365) * 1440))]
         );
+    }
+
+    #[test]
+    fn lines_taken_back() {
+        let mut out = range("periodic weekdays 8:00 to 17:59").unwrap();
+        let mut back = |line: &str| {
+            let tokens: Vec<Token<'_>> = words(line).collect();
+            line_taken_back(&mut Words::new(&tokens), &mut out).map(|()| out.weekly.len())
+        };
+        assert_eq!(back("periodic Monday 8:00 to 17:59"), Some(4));
+        assert_eq!(back("periodic weekdays 8:00 to 17:59"), Some(0));
+        assert_eq!(back("absolute"), Some(0));
+        assert_eq!(back("quarterly"), None);
     }
 
     #[test]

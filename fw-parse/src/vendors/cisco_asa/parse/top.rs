@@ -95,7 +95,7 @@ impl<'a> Parser<'_, 'a> {
                 return self.access_list(words, true, indent, false, place);
             }
             "no" => return self.negated(words, all, indent, place),
-            "clear" => return self.clear(words),
+            "clear" => return self.clear(words, all, place),
             "ASA" | "PIX" | "FWSM" if second == Some("Version") => {
                 words.take();
                 let found = words.take().and_then(|v| version(first, v));
@@ -209,13 +209,18 @@ impl<'a> Parser<'_, 'a> {
             }
             "time-range" => {
                 let name = words.take()?;
-                self.config.time_ranges.push(TimeRange {
-                    name,
-                    place,
-                    last: place.line,
-                    ..TimeRange::default()
+                let ranges = &mut self.config.time_ranges;
+                let known = ranges.iter().position(|r| r.name == name);
+                let at = known.unwrap_or_else(|| {
+                    ranges.push(TimeRange {
+                        name,
+                        place,
+                        last: place.line,
+                        ..TimeRange::default()
+                    });
+                    ranges.len() - 1
                 });
-                self.block = Block::TimeRange(self.config.time_ranges.len() - 1);
+                self.block = Block::TimeRange(at);
             }
             _ => return None,
         }

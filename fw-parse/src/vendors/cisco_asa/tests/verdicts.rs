@@ -321,11 +321,11 @@ crypto map M interface outside
 }
 
 #[test]
-fn shun_and_established_leave_open() {
+fn shun_drops_and_established_leaves_open() {
     let d = with_base(
         "shun 8.8.8.8\naccess-list O permit tcp any any\naccess-group O in interface outside\nestablished udp 4000 0\n",
     );
-    assert_eq!(verdict(&d, "outside", tcp("8.8.8.8", "10.1.1.5", 80)), None);
+    assert_eq!(verdict(&d, "outside", tcp("8.8.8.8", "10.1.1.5", 80)), DENY);
     assert_eq!(
         verdict(&d, "outside", tcp("8.8.4.4", "10.1.1.5", 80)),
         ALLOW

@@ -160,7 +160,7 @@ impl<'c, 't> Lowering<'c, 't> {
             .forward
             .push(stage("firewall policy", StageKind::Policy, id));
 
-        if vdom.settings.policy_based {
+        if self.two_lists() {
             let mut list = filter("firewall security-policy", IMPLICIT, Action::Deny);
             for policy in vdom.security_policies.iter().filter(|p| p.enabled) {
                 list.rules.extend(self.policy_rules(policy, List::Security));
@@ -172,6 +172,26 @@ impl<'c, 't> Lowering<'c, 't> {
                 id,
             ));
         }
+    }
+
+    /// True if `security-policy` decides behind `policy`: the policy-based
+    /// mode from 6.2 on; before, the policies themselves name applications.
+    /// <https://docs.fortinet.com/document/fortigate/6.2.1/new-features/370579>,
+    /// <https://docs.fortinet.com/document/fortigate/6.0.0/handbook/206937/ngfw-policy-mode>
+    fn two_lists(&self) -> bool {
+        let version = self.version().map(|v| (v.major, v.minor));
+        self.vdom.settings.policy_based && version.is_none_or(|v| v >= (6, 2))
+    }
+
+    /// What a policy does. In front of `security-policy` it has no action (6.2
+    /// "NGFW policy mode": "There is no schedule or action options"): what it
+    /// matches goes on to that list.
+    fn action_of(&self, policy: &Policy<'t>, list: List) -> PolicyAction<'t> {
+        let in_front = matches!(list, List::Policy | List::Policy6 | List::Consolidated);
+        if in_front && !policy.action_given && self.two_lists() {
+            return PolicyAction::Accept;
+        }
+        policy.action
     }
 
     /// A policy as one rule, or several where its services have idle
@@ -190,7 +210,8 @@ impl<'c, 't> Lowering<'c, 't> {
             return rules;
         }
         let match_expr = self.policy_match(policy, list);
-        let action = match policy.action {
+        let decided = self.action_of(policy, list);
+        let action = match decided {
             PolicyAction::Accept => Action::Permit,
             PolicyAction::Deny if policy.reject => Action::Reject,
             PolicyAction::Deny => Action::Deny,
@@ -207,7 +228,7 @@ impl<'c, 't> Lowering<'c, 't> {
         for unknown in &policy.unknown {
             self.not_understood(&unknown.text, unknown.span);
         }
-        if policy.action == PolicyAction::Deny || list == List::LocalIn {
+        if decided == PolicyAction::Deny || list == List::LocalIn {
             return vec![rule];
         }
         rule.treatments = self.policy_treatments(policy);

@@ -246,6 +246,7 @@ fn policy<'t>(reader: &mut Reader<'_>, entry: &'t Entry<'_>, path: &str) -> Opti
         span,
         enabled: entry.word("status") != Some("disable"),
         action,
+        action_given: entry.word("action").is_some(),
         srcintf,
         dstintf,
         v4,

@@ -6,12 +6,12 @@
 
 use super::names::{App, Open, Services};
 use super::{Lower, service};
-use crate::vendors::paloalto_panos::applications::{carriers, known, ports_of};
+use crate::vendors::paloalto_panos::applications::{carriers, default_ports, known, ports_of};
 use crate::vendors::paloalto_panos::ast::{Application, Rule, Word};
 use crate::vendors::paloalto_panos::digest;
 use crate::vendors::paloalto_panos::tree::Place;
 use fw_model::service::{ICMP, ICMPV6};
-use fw_model::{Condition, ConditionKind, DefinitionId, MatchExpr, ServiceSet};
+use fw_model::{Condition, ConditionKind, DefaultPorts, DefinitionId, MatchExpr, ServiceSet};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -46,6 +46,16 @@ pub(super) struct Overrides {
     none: Option<MatchExpr>,
     /// Too many of them to be spelled out: an identity of the whole list.
     beyond: Option<u64>,
+}
+
+impl Overrides {
+    /// The rules, unless there are too many of them.
+    pub(super) fn spelled_out(&self) -> Vec<(MatchExpr, String)> {
+        match self.beyond {
+            None => self.list.clone(),
+            Some(_) => Vec::new(),
+        }
+    }
 }
 
 /// The service part of a rule.
@@ -149,13 +159,23 @@ impl<'t> Lower<'t> {
         if words.is_empty() || words.iter().any(|w| w.text == "any") {
             return Restriction::Any;
         }
-        if words.iter().any(|w| w.text == "application-default") {
+        let default = |w: &&Word<'_>| w.text == "application-default";
+        if words.iter().all(|w| default(&w)) {
             return Restriction::Default;
         }
-        let parts: Vec<Arc<Services>> = words
+        let mut parts: Vec<Arc<Services>> = words
             .iter()
+            .filter(|w| !default(w))
             .map(|w| self.names.service(scope, *w))
             .collect();
+        if let Some(word) = words.iter().find(default) {
+            // The device commits no such list.
+            let text = "application-default beside other services".to_owned();
+            parts.push(Arc::new(Services {
+                open: vec![Open::not_understood(text, word.place)],
+                ..Services::default()
+            }));
+        }
         let all = service::joined(&parts);
         uses.extend(all.uses.iter().copied());
         Restriction::Listed(all)
@@ -169,14 +189,40 @@ impl<'t> Lower<'t> {
             // the rest it depends on what the traffic turns out to be.
             Restriction::Default => {
                 self.names.used_default_ports = true;
-                let carriers = carriers();
-                let text = "the application runs on a default port of its own";
-                MatchExpr::any([
-                    MatchExpr::Service(Arc::new(carriers.complement())),
-                    MatchExpr::opaque(ConditionKind::Content, text, text, None),
-                ])
+                let runs = if self.overrides.none.is_some() {
+                    let text = "the application runs on a default port of its own";
+                    MatchExpr::opaque(ConditionKind::Content, text, text, None)
+                } else {
+                    MatchExpr::DefaultPort(self.default_ports())
+                };
+                MatchExpr::any([MatchExpr::Service(Arc::new(carriers().complement())), runs])
             }
         }
+    }
+
+    /// Where applications run by default, custom ones included.
+    fn default_ports(&mut self) -> Arc<DefaultPorts> {
+        if let Some(done) = &self.default_ports {
+            return Arc::clone(done);
+        }
+        let mut table = Arc::clone(default_ports(self.decrypts));
+        let mut seen: Vec<&str> = Vec::new();
+        for custom in self.names.all_applications() {
+            let name = custom.name.text;
+            // Timers of a predefined application that were changed.
+            let plain = custom.ports.is_empty() && known(name).is_some();
+            if plain || seen.contains(&name) {
+                continue;
+            }
+            seen.push(name);
+            let ports = &mut Arc::make_mut(&mut table).0;
+            match custom_term(custom).default {
+                Some(set) => ports.insert(name.to_owned(), set),
+                None => ports.remove(name),
+            };
+        }
+        self.default_ports = Some(Arc::clone(&table));
+        table
     }
 
     fn listed(&self, services: &Services) -> MatchExpr {

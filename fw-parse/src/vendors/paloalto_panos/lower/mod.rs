@@ -21,8 +21,8 @@ use super::ast::{Config, Network, Objects, Rule, Rulebase, Settings, Variables, 
 use super::tree::Place;
 use fw_model::match_expr::MarkRegister;
 use fw_model::{
-    Action, Assumption, Condition, ConditionKind, Connections, Device, Diagnostic, MatchExpr,
-    PacketEffect, Rule as ModelRule, ServiceSet, SourceId, Stage, Zone as ModelZone,
+    Action, Assumption, Condition, ConditionKind, Connections, DefaultPorts, Device, Diagnostic,
+    MatchExpr, PacketEffect, Rule as ModelRule, ServiceSet, SourceId, Stage, Zone as ModelZone,
 };
 use names::Names;
 use std::collections::BTreeSet;
@@ -93,6 +93,8 @@ struct Lower<'t> {
     active_active_id: Option<String>,
     /// Some decryption rule decrypts.
     decrypts: bool,
+    /// Where applications run by default, once asked for.
+    default_ports: Option<Arc<DefaultPorts>>,
     device: Device,
     assumptions: BTreeSet<Assumption>,
 }
@@ -165,6 +167,7 @@ fn lower_site(site: Site<'_>, source: SourceId) -> (Device, Vec<Diagnostic>, sec
         untold: Vec::new(),
         active_active_id: site.settings.active_active_id.clone(),
         decrypts: false,
+        default_ports: None,
         device,
         assumptions: BTreeSet::new(),
     };
@@ -324,7 +327,7 @@ impl<'t> Lower<'t> {
             );
         }
         for zone in &site.zones {
-            if zone.protection {
+            if zone.protection.is_some() {
                 self.assume(
                     "zone-protection-ignored",
                     "zone protection profiles drop floods and malformed packets; declared flows are assumed to be neither",

@@ -9,6 +9,7 @@ use crate::vendors::paloalto_panos::ast::{
     Address, AddressGroup, AddressKind, Application, ApplicationFilter, ExternalList, Group,
     Objects, Schedule, Service, Word,
 };
+use crate::vendors::paloalto_panos::digest;
 use crate::vendors::paloalto_panos::parse::objects::unknown_text;
 use crate::vendors::paloalto_panos::tree::Place;
 use fw_model::match_expr::Dimension;
@@ -467,6 +468,24 @@ impl<'t> Names<'t> {
         let all = stores.iter().flat_map(|s| &s.objects.categories);
         let mut found = all.filter(|(n, _)| *n == name);
         found.next().map(|(_, text)| text.as_str())
+    }
+
+    /// A number that stands for what an inspection profile, or all those of a
+    /// group, say; `None` for predefined ones.
+    pub(super) fn profile_settings(&self, from: usize, kind: &str, name: &str) -> Option<u64> {
+        let stores = || self.stores.iter().skip(from).map(|s| s.objects);
+        if kind != "group" {
+            let mut all = stores().flat_map(|o| &o.profiles);
+            return all
+                .find(|(k, n, _)| (*k, *n) == (kind, name))
+                .map(|(.., settings)| *settings);
+        }
+        let mut groups = stores().flat_map(|o| &o.profile_groups);
+        let (_, members) = groups.find(|(n, _)| *n == name)?;
+        let each = members
+            .iter()
+            .map(|(k, n)| format!("{k} {n} {:?}", self.profile_settings(from, k, n)));
+        Some(digest(&each.collect::<String>()))
     }
 
     /// A schedule by name.

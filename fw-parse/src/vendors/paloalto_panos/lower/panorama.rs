@@ -318,6 +318,11 @@ fn merged<'t>(
                 network.tunnels.push(tunnel.clone());
             }
         }
+        for profile in &from.zone_profiles {
+            if !network.zone_profiles.iter().any(|p| p.0 == profile.0) {
+                network.zone_profiles.push(*profile);
+            }
+        }
         for profile in &from.management_profiles {
             if !network
                 .management_profiles

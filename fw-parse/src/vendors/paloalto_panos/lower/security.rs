@@ -108,7 +108,7 @@ impl<'t> Lower<'t> {
         let place = span(self.names.source, rule.place);
         let mut treatments = Vec::new();
         if matches!(action, Action::Permit | Action::Opaque(_)) {
-            treatments = self.rule_treatments(rule, &expr, timeouts);
+            treatments = self.rule_treatments(rule, layer.scope, &expr, timeouts);
         }
         let mut uses = std::mem::take(&mut matched.uses);
         uses.sort_unstable();
@@ -125,6 +125,21 @@ impl<'t> Lower<'t> {
             assumption: None,
         };
         Some((model, matched))
+    }
+
+    /// The inspection profiles of a rule, with a number that stands for what
+    /// they say where the configuration defines them.
+    fn profiles(&self, rule: &Syntax<'t>, scope: usize) -> Vec<String> {
+        let named = |text: &String| {
+            let settings = text
+                .split_once(' ')
+                .and_then(|(kind, name)| self.names.profile_settings(scope, kind, name));
+            match settings {
+                Some(settings) => format!("{text} (settings {:08x})", settings >> 32),
+                None => text.clone(),
+            }
+        };
+        rule.profiles.iter().map(|(text, _)| named(text)).collect()
     }
 
     fn action(&mut self, rule: &Syntax<'t>) -> Action {
@@ -150,6 +165,7 @@ impl<'t> Lower<'t> {
     fn rule_treatments(
         &mut self,
         rule: &Syntax<'t>,
+        scope: usize,
         expr: &MatchExpr,
         timeouts: Vec<RuleTimeout>,
     ) -> Vec<Treatment> {
@@ -166,9 +182,9 @@ impl<'t> Lower<'t> {
             });
         }
         if !rule.profiles.is_empty() {
-            let mut values: Vec<&str> = rule.profiles.iter().map(|(p, _)| p.as_str()).collect();
+            let mut values = self.profiles(rule, scope);
             if rule.no_server_inspection {
-                values.push("no inspection of server responses");
+                values.push("no inspection of server responses".to_owned());
             }
             out.push(Treatment {
                 kind: TreatmentKind::SecurityProfile,

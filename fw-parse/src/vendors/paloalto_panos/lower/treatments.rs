@@ -61,9 +61,68 @@ impl<'t> Lower<'t> {
                 how.map(|e| format!("authentication {e}"))
             },
         );
+        self.read_by_rule(
+            |r| &r.dos,
+            TreatmentKind::Inspection,
+            |r| {
+                let settings = r.thresholds?;
+                let name = r.name;
+                Some(format!(
+                    "flood protection {name} (settings {:08x})",
+                    settings >> 32
+                ))
+            },
+        );
+        self.application_overrides();
+        self.zone_protection(site);
         self.state_bypass(site);
         self.application_timeouts();
         self.global_timeouts(site);
+    }
+
+    /// A session that an override names an application for is not inspected
+    /// to find it.
+    fn application_overrides(&mut self) {
+        for (expr, application) in self.overrides.spelled_out() {
+            self.device.treatments.push(TreatmentRule {
+                match_expr: expr,
+                treatment: Treatment {
+                    kind: TreatmentKind::Inspection,
+                    value: format!("application-override {application}"),
+                    span: None,
+                },
+            });
+        }
+    }
+
+    /// Thresholds and packet checks of zones: traffic is taken to pass them,
+    /// and an edited profile is a change.
+    fn zone_protection(&mut self, site: &Site<'t>) {
+        for zone in &site.zones {
+            let Some(profile) = zone.protection else {
+                continue;
+            };
+            let defined = site.network.zone_profiles.iter();
+            let settings = defined
+                .filter(|(name, _)| *name == profile.text)
+                .map(|(_, settings)| format!(" (settings {:08x})", settings >> 32))
+                .next();
+            self.device.treatments.push(TreatmentRule {
+                match_expr: match self.zones.interfaces(zone.name.text) {
+                    Some(set) => MatchExpr::Ingress(Arc::clone(set)),
+                    None => MatchExpr::Never,
+                },
+                treatment: Treatment {
+                    kind: TreatmentKind::Inspection,
+                    value: format!(
+                        "zone-protection-profile {}{}",
+                        profile.text,
+                        settings.unwrap_or_default()
+                    ),
+                    span: Some(span(self.names.source, profile.place)),
+                },
+            });
+        }
     }
 
     /// Settings by which TCP passes whose handshake the device has not seen

@@ -1,9 +1,11 @@
 //! Interfaces, routing tables, management profiles, zones.
 
+use super::objects::body;
 use super::{number, tunnel, unknown, value, word, words, yes};
 use crate::vendors::paloalto_panos::ast::{
     Interface, ManagementProfile, Network, NextHop, Route, Router, Unknown, Word, Zone,
 };
+use crate::vendors::paloalto_panos::digest;
 use crate::vendors::paloalto_panos::tree::At;
 
 const LINK: &str = "link properties that do not decide what passes";
@@ -37,6 +39,12 @@ pub(super) fn network(at: At<'_>) -> Network<'_> {
                     .flat_map(|p| p.children())
                 {
                     out.management_profiles.push(management_profile(profile));
+                }
+                let protection = section.child("zone-protection-profile");
+                for profile in protection.into_iter().flat_map(|p| p.children()) {
+                    profile.modeled();
+                    let settings = digest(&body(profile));
+                    out.zone_profiles.push((profile.name(), settings));
                 }
             }
             "ike" => {
@@ -355,7 +363,7 @@ pub(super) fn zone(at: At<'_>) -> Zone<'_> {
         name: word(at),
         interfaces: Vec::new(),
         external: Vec::new(),
-        protection: false,
+        protection: None,
     };
     if at.is_leaf() {
         at.modeled();
@@ -375,8 +383,8 @@ pub(super) fn zone(at: At<'_>) -> Zone<'_> {
                             out.external.extend(members);
                         }
                         "zone-protection-profile" => {
-                            part.inert("thresholds and packet checks; listed as an assumption");
-                            out.protection = true;
+                            part.modeled();
+                            out.protection = value(part);
                         }
                         "log-setting" | "enable-packet-buffer-protection" | "net-inspection" => {
                             part.inert("logging and buffers of the zone");

@@ -5,6 +5,7 @@ use crate::vendors::paloalto_panos::ast::{
     Address, AddressGroup, AddressKind, Application, ApplicationFilter, ExternalList, Group,
     IcmpIdentity, Objects, Schedule, Service, Unknown,
 };
+use crate::vendors::paloalto_panos::digest;
 use crate::vendors::paloalto_panos::tree::At;
 
 const LABEL: &str = "a label without effect on matching";
@@ -38,6 +39,27 @@ pub(in crate::vendors::paloalto_panos) fn section<'t>(
                 category.modeled();
                 objects.categories.push((category.name(), body(category)));
             }
+            let kinds = at
+                .children()
+                .filter(|kind| kind.name() != "custom-url-category");
+            for (kind, profile) in kinds.flat_map(|k| k.children().map(move |p| (k, p))) {
+                profile.modeled();
+                let settings = digest(&body(profile));
+                objects
+                    .profiles
+                    .push((kind.name(), profile.name(), settings));
+            }
+        }
+        "profile-group" => {
+            for group in at.children() {
+                group.modeled();
+                let members = group
+                    .children()
+                    .flat_map(|kind| kind.children().map(move |m| (kind.name(), m.name())));
+                objects
+                    .profile_groups
+                    .push((group.name(), members.collect()));
+            }
         }
         "override" => {
             let changed = at
@@ -67,7 +89,7 @@ pub(in crate::vendors::paloalto_panos) fn section<'t>(
     true
 }
 
-fn body(at: At<'_>) -> String {
+pub(super) fn body(at: At<'_>) -> String {
     let parts: Vec<String> = at.children().map(|c| c.text()).collect();
     parts.join(" ")
 }

@@ -1,9 +1,11 @@
 //! Rule lists.
 
+use super::objects::body;
 use super::{unknown, value, word, words, yes};
 use crate::vendors::paloalto_panos::ast::{
     DestinationNat, Forward, Rule, Rulebase, SourceNat, Target,
 };
+use crate::vendors::paloalto_panos::digest;
 use crate::vendors::paloalto_panos::tree::At;
 
 const LABEL: &str = "a label without effect on matching";
@@ -188,8 +190,13 @@ fn own_field<'t>(out: &mut Rule<'t>, field: At<'t>, list: List) -> bool {
                 out.action = value(field);
                 true
             }
-            "protection" | "log-setting" => {
-                field.inert("thresholds and logging of flood protection");
+            "protection" => {
+                field.modeled();
+                out.thresholds = Some(digest(&body(field)));
+                true
+            }
+            "log-setting" => {
+                field.inert("logging of flood protection");
                 true
             }
             _ => false,
