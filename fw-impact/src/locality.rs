@@ -244,7 +244,9 @@ fn refuses_differently(old: &Device, new: &Device) -> bool {
     };
     let checks = |device: &Device| -> Vec<_> {
         let of = device.interfaces.iter();
-        of.map(|i| (i.name.clone(), i.source_check)).collect()
+        of.filter(|i| i.source_check != SourceCheck::Off)
+            .map(|i| (i.name.clone(), i.source_check))
+            .collect()
     };
     old.connections != new.connections
         || old.connections != Connections::Anywhere && zones(old) != zones(new)
