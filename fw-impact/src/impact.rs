@@ -123,6 +123,10 @@ pub fn compare(
     if !exposure.is_empty() {
         exit = exit.max(Verdict::Exposure.exit_code());
     }
+    let mut assumptions = device_assumptions(before, after, &found.without_ipv6);
+    if !(exposure.is_empty() && closed.is_empty()) {
+        assumptions.extend(told_by_device(before, after));
+    }
     let verdict = verdict_of(exit);
     let scheduled = judged_by_time(before) || judged_by_time(after);
     ImpactReport {
@@ -140,7 +144,7 @@ pub fn compare(
         changes,
         findings,
         coverage: coverage(before, after),
-        assumptions: device_assumptions(before, after, &found.without_ipv6),
+        assumptions,
         diagnostics: diagnostics(before, after),
         judged_at: scheduled.then(|| civil(options.now)),
     }
@@ -171,6 +175,10 @@ pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffR
     let (opened, opened_groups) = found.opened.finish();
     let (closed, closed_groups) = found.closed.finish();
     let (undecided, undecided_groups) = found.undecided.then(found.perhaps_closed).finish();
+    let mut assumptions = device_assumptions(before, after, &found.without_ipv6);
+    if !(opened.is_empty() && closed.is_empty() && undecided.is_empty()) {
+        assumptions.extend(told_by_device(before, after));
+    }
     DiffReport {
         schema: DIFF_SCHEMA.into(),
         tool: tool(options),
@@ -184,7 +192,7 @@ pub fn diff(before: &Snapshot, after: &Snapshot, options: &Options<'_>) -> DiffR
         undecided_groups,
         changes,
         coverage: coverage(before, after),
-        assumptions: device_assumptions(before, after, &found.without_ipv6),
+        assumptions,
         diagnostics: diagnostics(before, after),
     }
 }
@@ -298,6 +306,19 @@ fn file_coverage(snapshot: &Snapshot, side: SideName) -> Vec<FileCoverage> {
 }
 
 /// Assumptions that hold for whole devices, of both sides.
+/// What is opened and closed in a network is what each of its devices opens
+/// and closes.
+fn told_by_device(before: &Snapshot, after: &Snapshot) -> Option<AssumptionReport> {
+    let several = before.devices.len().max(after.devices.len()) > 1;
+    several.then(|| AssumptionReport {
+        code: "exposure-by-device".into(),
+        text: "what is opened or closed outside the flows is told for each device alone; what other devices on the way do with it is not looked at".into(),
+        device: None,
+        file: None,
+        line: None,
+    })
+}
+
 fn device_assumptions(
     before: &Snapshot,
     after: &Snapshot,

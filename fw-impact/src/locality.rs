@@ -39,6 +39,21 @@ pub struct DeviceChange {
     pub treatments: bool,
 }
 
+impl DeviceChange {
+    /// Nothing differs.
+    fn none(after: usize) -> Self {
+        Self {
+            after,
+            gaps: Vec::new(),
+            everywhere: false,
+            moved: Default::default(),
+            rerouted: Default::default(),
+            seeds: Default::default(),
+            treatments: false,
+        }
+    }
+}
+
 /// What differs between two sides, a device.
 #[derive(Default)]
 pub struct Locality {
@@ -65,12 +80,13 @@ impl Locality {
             .devices
             .iter()
             .map(|old| {
-                let number = after
-                    .devices
-                    .iter()
-                    .position(|d| d.device.name == old.device.name)?;
+                let number = after.snapshot.position(&old.device.name)?;
                 let new = after.devices.get(number)?;
                 let (o, n) = (old.device, new.device);
+                // Most devices are as they were.
+                if o == n {
+                    return Some(DeviceChange::none(number));
+                }
                 let gaps = gaps(o, n);
                 Some(DeviceChange {
                     after: number,

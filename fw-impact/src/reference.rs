@@ -222,6 +222,7 @@ fn round(
         egress: egress.as_deref(),
         egress_within: None,
         replies: true,
+        exact: false,
         budget: Cell::default(),
     };
     let mut piece = Piece::entering(family, &region, Assumed::default());

@@ -3,6 +3,7 @@
 use crate::describe::{action_text, assumption, decider, other_direction, place, reasons, regions};
 use crate::graph::journey::{Act, Crossing};
 use crate::graph::piece::Passage;
+use crate::graph::side::DeviceSide;
 use crate::graph::{Disposition, Outcome, Side, Visit};
 use crate::impact::{diagnostics, tool};
 use crate::options::Options;
@@ -11,8 +12,10 @@ use crate::report::{
     AssumptionReport, FlowVerdict, Side as SideName, TRACE_SCHEMA, TracePath, TraceReport,
     TraceStep,
 };
-use crate::verdict::{Comparison, usual_ports};
-use fw_model::{Family, Flow, Snapshot, StageKind};
+use crate::verdict::{Comparison, Joint, Judgement, Within, products, run_within, usual_ports};
+use fw_model::{Endpoint, Family, Flow, Snapshot, StageKind};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Follows the packets of `flow` through a snapshot.
 #[must_use]
@@ -20,7 +23,8 @@ pub fn trace(snapshot: &Snapshot, flow: &Flow, options: &Options<'_>) -> TraceRe
     let conditions = ConditionTable::default();
     let side = Side::new(snapshot, &conditions, options.now);
     let comparison = Comparison::new(&side, &side);
-    let judgement = comparison.judge(flow);
+    let (flow, judgement) = judge(&comparison, flow);
+    let flow = &*flow;
     let verdict = judgement.verdict(|p| p.after);
     let usual = usual_ports(flow);
     let mut ways = Ways::new(&side, SideName::After, usize::MAX);
@@ -80,6 +84,58 @@ pub fn trace(snapshot: &Snapshot, flow: &Flow, options: &Options<'_>) -> TraceRe
         assumptions,
         diagnostics: diagnostics(snapshot, snapshot),
     }
+}
+
+/// Judges a flow. Packets to addresses of a device, or from them, are followed
+/// to the device, or from it.
+fn judge<'f>(comparison: &Comparison<'_, '_>, flow: &'f Flow) -> (Cow<'f, Flow>, Judgement) {
+    let side = comparison.after;
+    let owner = |end: &Endpoint| -> Option<Endpoint> {
+        let Endpoint::Addresses(set) = end else {
+            return None;
+        };
+        let owns = |d: &&DeviceSide<'_>| {
+            let own = d.device.own_addresses();
+            !set.is_empty() && own.intersect(set) == *set
+        };
+        let device = side.devices.iter().find(owns)?;
+        Some(Endpoint::Device(device.device.name.clone()))
+    };
+    let (to, from) = (owner(&flow.to), owner(&flow.from));
+    if to.is_none() && from.is_none() {
+        return (Cow::Borrowed(flow), comparison.judge(flow));
+    }
+    let mut one = flow.clone();
+    match (to, from) {
+        (Some(device), _) => one.to = device,
+        (None, Some(device)) => one.from = device,
+        (None, None) => {}
+    }
+    let within = Within {
+        exact: true,
+        ..Within::default()
+    };
+    let mut out = Judgement::default();
+    for (family, product) in products(side, flow) {
+        let assumed = Assumed::default();
+        for outcome in run_within(side, &one, family, &product, &assumed, &within) {
+            if outcome.disposition.stays() {
+                out.some_stay = true;
+                continue;
+            }
+            let outcome = Arc::new(outcome);
+            out.joints.push(Joint {
+                family,
+                product: outcome.piece.entered(),
+                assumed: outcome.piece.assumed.clone(),
+                before: Arc::clone(&outcome),
+                after: outcome,
+                same: true,
+            });
+        }
+    }
+    out.cells = comparison.parts(&out.joints);
+    (Cow::Owned(one), out)
 }
 
 /// Collects the ways that packets go on one side, packets that go the same

@@ -77,6 +77,42 @@ fn policy(random: &mut Random, tracks: bool) -> Filter {
     }
 }
 
+/// Some packets go to a next router that the routes do not name, or nowhere.
+fn policy_routes(random: &mut Random, number: usize) -> Filter {
+    let mut rules = Vec::new();
+    for n in 0..1 + random.below(2) {
+        let to = format!("10.{}.0.0/25", random.below(DEVICES));
+        let port = 20 + random.below(4) as u16;
+        let condition = MatchExpr::all([
+            MatchExpr::Ingress(Arc::new(InterfaceSet::name(if random.below(2) == 0 {
+                "lan"
+            } else {
+                "transit"
+            }))),
+            MatchExpr::destination(AddressSet::prefix(to.parse().unwrap())),
+            MatchExpr::service(ServiceSet::destination_ports(6, port, port + 1)),
+        ]);
+        let by = random.below(DEVICES);
+        let action = match random.below(6) {
+            0 => Action::Deny,
+            1 => Action::Permit,
+            _ if by == number => Action::Permit,
+            _ => Action::Translate(Arc::new(Translation {
+                name: format!("policy route {n}"),
+                egress: Some("transit".into()),
+                gateway: Some(address(&format!("10.0.255.{}", 100 + by))),
+                ..Translation::default()
+            })),
+        };
+        rules.push(Rule::new(format!("policy route {n}"), condition, action));
+    }
+    Filter {
+        name: "policy routes".into(),
+        rules,
+        default: Rule::new("routes", MatchExpr::Always, Action::Permit),
+    }
+}
+
 /// A host behind the device has an address on the shared subnet.
 fn translation(number: usize, inward: bool) -> Filter {
     let real = address(&format!("10.{number}.0.10"));
@@ -272,6 +308,13 @@ fn device(random: &mut Random, number: usize) -> Device {
         .pipeline
         .forward
         .push(stage("policy", StageKind::Policy, filter));
+    if random.below(4) == 0 {
+        let routes = device.add_filter(policy_routes(random, number));
+        device
+            .pipeline
+            .prerouting
+            .push(stage("policy routes", StageKind::Nat, routes));
+    }
     if kind != 2 && random.below(2) == 0 {
         let inward = device.add_filter(translation(number, true));
         let outward = device.add_filter(translation(number, false));

@@ -1,6 +1,6 @@
 //! Static routes.
 
-use crate::device::Device;
+use crate::device::{Device, Interface};
 use crate::source::Span;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -57,31 +57,70 @@ pub fn lookup<'a>(device: &'a Device, vrf: &str, address: IpAddr) -> RouteDecisi
     lookup_within(device, vrf, address, LOOKUP_DEPTH)
 }
 
+/// What may decide about an address: the routes whose prefixes hold it, in the
+/// order of the device, and the interfaces on whose subnets it is.
+#[derive(Clone, Debug, Default)]
+pub struct Candidates<'a> {
+    /// The routes.
+    pub routes: Vec<&'a Route>,
+    /// The interfaces, those that are down too.
+    pub interfaces: Vec<&'a Interface>,
+}
+
+/// [`lookup`] of an address for which the candidates are known.
+#[must_use]
+pub fn lookup_among<'a>(
+    device: &'a Device,
+    vrf: &str,
+    address: IpAddr,
+    candidates: &Candidates<'a>,
+) -> RouteDecision<'a> {
+    decide(device, vrf, address, LOOKUP_DEPTH, candidates)
+}
+
 fn lookup_within<'a>(
     device: &'a Device,
     vrf: &str,
     address: IpAddr,
     depth: u8,
 ) -> RouteDecision<'a> {
-    let connected = device
-        .interfaces
-        .iter()
+    let holds = |i: &&Interface| i.addresses.iter().any(|net| net.contains(&address));
+    let candidates = Candidates {
+        routes: (device.routes.iter())
+            .filter(|r| r.prefix.contains(&address))
+            .collect(),
+        interfaces: device.interfaces.iter().filter(holds).collect(),
+    };
+    decide(device, vrf, address, depth, &candidates)
+}
+
+fn decide<'a>(
+    device: &'a Device,
+    vrf: &str,
+    address: IpAddr,
+    depth: u8,
+    candidates: &Candidates<'a>,
+) -> RouteDecision<'a> {
+    let interfaces = || candidates.interfaces.iter().copied();
+    let connected = interfaces()
         .filter(|i| i.enabled)
         .flat_map(|i| i.addresses.iter().map(move |n| (n.prefix_len(), i, n)))
         .filter(|(_, i, net)| net.contains(&address) && i.vrf == vrf)
         .max_by_key(|(length, _, _)| *length);
-    let longest = device
+    let routes: Vec<&'a Route> = candidates
         .routes
         .iter()
+        .copied()
         .filter(|r| r.prefix.contains(&address) && r.vrf == vrf)
         .filter(|r| usable(device, r, depth))
+        .collect();
+    let longest = routes
+        .iter()
         .map(|r| (r.prefix.prefix_len(), std::cmp::Reverse(r.metric)))
         .max();
     // Hosts on the subnet of an interface that is down are cut off: a default
     // route says nothing of where else they could be.
-    let down = device
-        .interfaces
-        .iter()
+    let down = interfaces()
         .filter(|i| !i.enabled && i.vrf == vrf)
         .any(|i| {
             i.addresses
@@ -104,12 +143,8 @@ fn lookup_within<'a>(
         return RouteDecision::Leaves(vec![(&interface.name, None)]);
     }
     let mut out: Vec<(&str, Option<&Route>)> = Vec::new();
-    for route in device.routes.iter().filter(|r| {
-        r.prefix.contains(&address)
-            && r.vrf == vrf
-            && (r.prefix.prefix_len(), std::cmp::Reverse(r.metric)) == best
-            && usable(device, r, depth)
-    }) {
+    let is_best = |r: &&Route| (r.prefix.prefix_len(), std::cmp::Reverse(r.metric)) == best;
+    for route in routes.into_iter().filter(is_best) {
         match &route.next {
             NextHop::Discard => return RouteDecision::Discarded(route),
             NextHop::Interface(name, _) => push(&mut out, name, route),

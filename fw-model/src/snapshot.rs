@@ -97,12 +97,17 @@ impl Snapshot {
     /// A device by name.
     #[must_use]
     pub fn device(&self, name: &str) -> Option<&Device> {
+        self.devices.get(self.position(name)?)
+    }
+
+    /// The position of a device.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<usize> {
         // They are sorted, unless somebody put them together by hand.
         self.devices
             .binary_search_by(|d| d.name.as_str().cmp(name))
             .ok()
-            .and_then(|at| self.devices.get(at))
-            .or_else(|| self.devices.iter().find(|d| d.name == name))
+            .or_else(|| self.devices.iter().position(|d| d.name == name))
     }
 
     /// Brings [`Self::links`] up to date with what the devices'

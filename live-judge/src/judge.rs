@@ -234,6 +234,7 @@ impl<'a> Judge<'a> {
                 egress: None,
                 egress_within: None,
                 replies: true,
+                exact: false,
                 budget: Cell::default(),
             };
             let region = Product::everything(family);

@@ -23,4 +23,5 @@ mod readme;
 mod run;
 mod scale;
 mod server;
+mod trace;
 mod transport;

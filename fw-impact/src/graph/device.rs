@@ -34,6 +34,9 @@ pub struct Query<'a> {
     pub egress_within: Option<&'a Set>,
     /// Judge replies too.
     pub replies: bool,
+    /// Packets to a device are for the addresses that they name, even if the
+    /// sender has no reason to use them.
+    pub exact: bool,
     /// Work left.
     pub budget: Cell<Budget>,
 }
@@ -50,6 +53,7 @@ impl Query<'_> {
             egress: None,
             egress_within: None,
             replies: true,
+            exact: false,
             budget: Cell::default(),
         }
     }
@@ -174,7 +178,11 @@ impl At<'_, '_> {
                     let arrived = self.stages(vec![one], &pipeline.input, &start, query, ended);
                     out.extend(arrived.into_iter().map(|i| self.arrive(i, &ingress)));
                 } else if asked {
-                    let (one, far) = self.split_far(one, ingress.as_ref());
+                    let (one, far) = if query.exact {
+                        (vec![one], Vec::new())
+                    } else {
+                        self.split_far(one, ingress.as_ref())
+                    };
                     ended.extend(far.into_iter().map(|f| f.traveller.end(Disposition::Local)));
                     let arrived = self.stages(one, &pipeline.input, &start, query, ended);
                     out.extend(arrived.into_iter().map(|i| self.arrive(i, &ingress)));

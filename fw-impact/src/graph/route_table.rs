@@ -1,8 +1,8 @@
 //! A routing table as a partition of the addresses.
 
 use fw_model::address::bits;
-use fw_model::route::{RouteDecision, lookup};
-use fw_model::{AddressSet, Device, Family, IntervalSet, Span};
+use fw_model::route::{Candidates, RouteDecision, lookup_among};
+use fw_model::{AddressSet, Device, Family, Interface, IntervalSet, Route, Span};
 use ipnet::IpNet;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -118,6 +118,7 @@ pub fn route_table(
     cuts.sort_unstable();
     cuts.dedup();
     let complete = routes_are_complete(device, peer, vrf, family);
+    let by_prefix = by_prefix(device);
     // All addresses with the same longest prefix, of whatever kind, are routed
     // alike, since prefixes nest.
     let mut known: FxHashMap<Option<IpNet>, (usize, u8)> = FxHashMap::default();
@@ -136,7 +137,8 @@ pub fn route_table(
         }
         let longest = open.last().map(|(_, net)| *net);
         let (part, length) = *known.entry(longest).or_insert_with(|| {
-            let (exit, length) = exit(device, vrf, family.address(low), complete);
+            let candidates = candidates(&by_prefix, &open);
+            let (exit, length) = exit(device, vrf, family.address(low), complete, &candidates);
             let part = *by_exit.entry(exit.clone()).or_insert_with(|| {
                 parts.push((exit, Vec::new()));
                 parts.len() - 1
@@ -178,8 +180,48 @@ fn leaked<'d>(device: &'d Device, vrf: &'d str) -> impl Iterator<Item = IpNet> +
     routes.chain(connected)
 }
 
-fn exit(device: &Device, vrf: &str, address: std::net::IpAddr, complete: bool) -> (Exit, u8) {
-    match lookup(device, vrf, address) {
+/// The routes and interfaces of a device by prefix, with their positions.
+type ByPrefix<'d> = FxHashMap<IpNet, (Vec<(usize, &'d Route)>, Vec<(usize, &'d Interface)>)>;
+
+fn by_prefix(device: &Device) -> ByPrefix<'_> {
+    let mut out: ByPrefix<'_> = FxHashMap::default();
+    for (at, route) in device.routes.iter().enumerate() {
+        let slot = out.entry(route.prefix.trunc()).or_default();
+        slot.0.push((at, route));
+    }
+    for (at, interface) in device.interfaces.iter().enumerate() {
+        for net in &interface.addresses {
+            let slot = out.entry(net.trunc()).or_default();
+            slot.1.push((at, interface));
+        }
+    }
+    out
+}
+
+/// What may decide about addresses in these prefixes, which hold each other.
+fn candidates<'d>(by_prefix: &ByPrefix<'d>, open: &[(u128, IpNet)]) -> Candidates<'d> {
+    let (mut routes, mut interfaces) = (Vec::new(), Vec::new());
+    for (of, on) in open.iter().filter_map(|(_, net)| by_prefix.get(net)) {
+        routes.extend_from_slice(of);
+        interfaces.extend_from_slice(on);
+    }
+    routes.sort_by_key(|(at, _)| *at);
+    interfaces.sort_by_key(|(at, _)| *at);
+    interfaces.dedup_by_key(|(at, _)| *at);
+    Candidates {
+        routes: routes.into_iter().map(|(_, route)| route).collect(),
+        interfaces: interfaces.into_iter().map(|(_, i)| i).collect(),
+    }
+}
+
+fn exit(
+    device: &Device,
+    vrf: &str,
+    address: std::net::IpAddr,
+    complete: bool,
+    candidates: &Candidates<'_>,
+) -> (Exit, u8) {
+    match lookup_among(device, vrf, address, candidates) {
         RouteDecision::Leaves(by) => {
             let length = by
                 .iter()

@@ -35,6 +35,8 @@ pub struct Within {
     pub enter: Option<Place>,
     /// Sources that no route leads back to are no hosts.
     pub lenient: bool,
+    /// Packets to a device are for the addresses that they name.
+    pub exact: bool,
     /// How much work following them is worth.
     pub budget: Budget,
 }
@@ -93,6 +95,7 @@ pub fn run_within(
         egress: egress.as_deref(),
         egress_within: within.ways.as_ref().map(|[_, egress]| egress),
         replies: flow.check_return,
+        exact: within.exact,
         budget: Cell::new(within.budget),
     };
     let parts = if journey == Journey::Through {
@@ -137,6 +140,10 @@ pub fn run_within(
             match near {
                 Some(near) => part = near,
                 None => continue,
+            }
+            if within.exact {
+                addressed.push(part);
+                continue;
             }
             let (near, far) = side.near_addresses(family, part, device);
             out.extend(

@@ -9,7 +9,7 @@ use super::layout::{BOLD, DIM, GREEN, Paper, RED, YELLOW, fit, pad, paint, width
 use super::parts;
 use anstyle::Style;
 use fw_impact::ImpactReport;
-use fw_impact::report::{Cause, FlowReport, FlowVerdict, Impact, Verdict};
+use fw_impact::report::{Cause, FlowReport, FlowVerdict, Impact, Reason, Verdict};
 
 /// Flows that are told in full, the worst ones.
 const FLOWS: usize = 50;
@@ -345,7 +345,11 @@ fn examples(paper: &mut Paper, flow: &FlowReport) {
     }
 }
 
-/// The flows that nothing happened to, in one line each way they are.
+/// How many reasons are shown of flows that cannot be decided on either side.
+const QUIET_REASONS: usize = 3;
+
+/// The flows that nothing happened to, in one line each way they are, and why
+/// some of them cannot be decided.
 fn unchanged(paper: &mut Paper, report: &ImpactReport) {
     let quiet: Vec<&FlowReport> = report.flows.iter().filter(|f| !is_told(f)).collect();
     let of = |verdict: FlowVerdict, expect: &str| -> Vec<&FlowReport> {
@@ -392,6 +396,17 @@ fn unchanged(paper: &mut Paper, report: &ImpactReport) {
         let names = names(&flows, room);
         paper.line(&format!("{} {names}", paint(style, head)));
     }
+    let mut reasons: Vec<Reason> = Vec::new();
+    for flow in quiet.iter().filter(|f| f.after == FlowVerdict::Undecided) {
+        for reason in &flow.reasons {
+            // The same words stand for both sides.
+            let known = |r: &Reason| r.text == reason.text && r.device == reason.device;
+            if !reasons.iter().any(known) {
+                reasons.push(reason.clone());
+            }
+        }
+    }
+    parts::reasons(paper, &reasons, QUIET_REASONS);
 }
 
 /// Ids, companions behind their flow, as many as fit.
