@@ -12,7 +12,6 @@ pub mod relocated;
 
 pub use listing::{Listed, Listing};
 
-use crate::align::Unpaired;
 use crate::change::translations;
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::{Budget, Product};
@@ -25,7 +24,6 @@ use fw_model::evaluate::Journey;
 use fw_model::{Device, Family, IntervalSet};
 use listing::{opaque_lines, too_many};
 use relocated::relocated;
-use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// What a change opens and closes.
@@ -215,12 +213,6 @@ fn of_device(
     if gaps.is_empty() && !everywhere && moved.is_empty() {
         return Found::default();
     }
-    let mut changed: [FxHashSet<Unpaired>; 2] = Default::default();
-    for gap in gaps {
-        let [b, a] = &mut changed;
-        b.extend(gap.before.iter().copied());
-        a.extend(gap.after.iter().copied());
-    }
     let whole = Product::everything(family);
     let flow = any_flow(&old.name, journey);
     // The device's own end, where the configuration tells its addresses.
@@ -277,10 +269,18 @@ fn of_device(
         Family::V4 => v4,
         Family::V6 => v6,
     };
-    let [old_changed, new_changed] = &changed;
+    let changed = |side, number: usize| comparison.locality.changed(side).get(number);
     let sides = [
-        (SideName::Before, old_seeds, old_changed),
-        (SideName::After, new_seeds, new_changed),
+        (
+            SideName::Before,
+            old_seeds,
+            changed(SideName::Before, old_number),
+        ),
+        (
+            SideName::After,
+            new_seeds,
+            changed(SideName::After, change.after),
+        ),
     ];
     for (first, seeds, rules) in sides {
         for seed in seeds {
@@ -298,7 +298,7 @@ fn of_device(
                 &packets,
                 Some(&seed.ways),
                 first,
-                Some(rules),
+                rules,
             );
             // All cases of a rule or none: branches of one unknown belong
             // together.

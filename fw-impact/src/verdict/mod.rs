@@ -178,8 +178,13 @@ impl<'s, 'a> Comparison<'s, 'a> {
     #[must_use]
     pub fn judge_packets(&self, flow: &Flow, packets: Vec<(Family, Product)>) -> Judgement {
         let mut out = Judgement::default();
+        let first = Within {
+            kept: self.locality.changed(SideName::Before),
+            ..Within::default()
+        };
         for (family, product) in packets {
-            for before in run(self.before, flow, family, &product, &Assumed::default()) {
+            let assumed = Assumed::default();
+            for before in run_within(self.before, flow, family, &product, &assumed, &first) {
                 let entered = before.piece.entered();
                 let assumed = before.piece.assumed.clone();
                 let before = Arc::new(before);
@@ -205,6 +210,7 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     assumed.clone()
                 };
                 let within = Within {
+                    kept: self.locality.changed(SideName::After),
                     enter: self.same_place(&before),
                     lenient: before.disposition == Disposition::Local,
                     ..Within::default()
