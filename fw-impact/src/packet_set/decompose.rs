@@ -618,23 +618,45 @@ impl Run<'_> {
         out
     }
 
-    /// What became of all packets.
+    /// What became of all packets. Parts of which the same is to be said are
+    /// joined.
     fn decided(self) -> Vec<Decided> {
         let Self { universe, out, .. } = self;
-        out.into_iter()
-            .map(|one| {
-                let mut trail: Vec<RuleRef> =
-                    rules(one.trail.as_ref()).map(|node| node.rule).collect();
-                trail.reverse();
-                Decided {
-                    region: universe.region(&one.bits),
-                    fate: one.fate,
-                    assumed: one.assumed,
-                    trail,
-                    marks: one.marks,
-                }
-            })
-            .collect()
+        let few = out.len() < MANY;
+        let mut alike: FxHashMap<(Vec<RuleRef>, Assumed, Marks), usize> = FxHashMap::default();
+        let mut groups: Vec<(Decided, Vec<Bits>)> = Vec::new();
+        for one in out {
+            let mut trail: Vec<RuleRef> = rules(one.trail.as_ref()).map(|node| node.rule).collect();
+            trail.reverse();
+            let key = (trail, one.assumed, one.marks);
+            let known = alike.get(&key).and_then(|&at| groups.get_mut(at));
+            if let Some((decided, pieces)) = known
+                && decided.fate == one.fate
+                && !few
+            {
+                pieces.push(one.bits);
+                continue;
+            }
+            let decided = Decided {
+                region: universe.region(&one.bits),
+                fate: one.fate,
+                assumed: key.1.clone(),
+                trail: key.0.clone(),
+                marks: key.2,
+            };
+            alike.insert(key, groups.len());
+            groups.push((decided, vec![one.bits]));
+        }
+        let mut out = Vec::with_capacity(groups.len());
+        for (decided, pieces) in groups {
+            for bits in universe.join(pieces) {
+                out.push(Decided {
+                    region: universe.region(&bits),
+                    ..decided.clone()
+                });
+            }
+        }
+        out
     }
 }
 
