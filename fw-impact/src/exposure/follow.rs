@@ -1,6 +1,6 @@
 //! Follows the packets of a rule that differs on both sides.
 
-use super::{CASES, Found, LOOKS};
+use super::{Found, LOOKS, Room};
 use crate::graph::piece::Passage;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::packet_set::decompose::RuleRef;
@@ -18,6 +18,8 @@ use std::sync::Arc;
 /// only the parts that one of these rules has a say in there are followed on
 /// the other.
 ///
+/// Where that is more than there is room for, nothing is told of the region.
+///
 /// Packets are compared as they enter: on the second side they come in by the
 /// same interface, wherever its routes say that their senders live. Otherwise
 /// a route that is moved would seem to open whatever the new interface lets
@@ -30,6 +32,7 @@ pub(super) fn both(
     ways: Option<&[Set; 2]>,
     first: SideName,
     touching: Option<&FxHashSet<RuleRef>>,
+    room: Room,
 ) -> Found {
     let first_is_before = first == SideName::Before;
     let sides = [
@@ -104,7 +107,7 @@ pub(super) fn both(
                 out.joints.push(joint);
             }
         }
-        if out.cases() > CASES {
+        if !room.holds(&out) {
             return Found {
                 more: vec![region.clone()],
                 looked: out.looked,

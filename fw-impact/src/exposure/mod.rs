@@ -44,15 +44,41 @@ pub struct Differences {
     pub without_ipv6: Vec<String>,
 }
 
+/// How much may still be told apart.
+#[derive(Clone, Copy)]
+struct Room {
+    cases: usize,
+    looked: usize,
+}
+
+impl Room {
+    const ALL: Self = Self {
+        cases: CASES,
+        looked: LOOKED,
+    };
+
+    /// What is left once this is found.
+    const fn less(self, found: &Found) -> Self {
+        Self {
+            cases: self.cases.saturating_sub(found.cases()),
+            looked: self.looked.saturating_sub(found.looked),
+        }
+    }
+
+    const fn holds(self, found: &Found) -> bool {
+        found.cases() <= self.cases && found.looked <= self.looked
+    }
+}
+
 /// How much work the packets of one rule that differs are worth.
 const LOOKS: Budget = Budget(30_000_000);
 
 /// How many cases of one device are told apart. The packets of rules past them
 /// are reported as ones for which anything may differ.
-const CASES: usize = 100_000;
+const CASES: usize = 20_000;
 
 /// How many outcomes of one device are looked at, on both sides together.
-const LOOKED: usize = 300_000;
+const LOOKED: usize = 50_000;
 
 /// Packets that are declared or approved.
 #[derive(Clone, Debug)]
@@ -164,7 +190,7 @@ struct Found {
 }
 
 impl Found {
-    fn cases(&self) -> usize {
+    const fn cases(&self) -> usize {
         self.joints.len() + self.translated.len() + self.relocated.len()
     }
 
@@ -257,7 +283,16 @@ fn of_device(
         }
         for region in regions.iter().filter_map(at_home) {
             for first in [SideName::Before, SideName::After] {
-                out.add(both(comparison, &flow, family, &region, None, first, None));
+                out.add(both(
+                    comparison,
+                    &flow,
+                    family,
+                    &region,
+                    None,
+                    first,
+                    None,
+                    Room::ALL,
+                ));
             }
         }
         if everywhere {
@@ -287,7 +322,7 @@ fn of_device(
             let Some(packets) = at_home(&seed.packets) else {
                 continue;
             };
-            if out.looked > LOOKED {
+            if out.looked >= LOOKED {
                 out.more.push(packets);
                 continue;
             }
@@ -299,10 +334,11 @@ fn of_device(
                 Some(&seed.ways),
                 first,
                 rules,
+                Room::ALL.less(&out),
             );
             // All cases of a rule or none: branches of one unknown belong
             // together.
-            if found.cases() + out.cases() > CASES || !found.more.is_empty() {
+            if !found.more.is_empty() {
                 out.more.push(packets);
                 out.looked += found.looked;
             } else {
