@@ -6,6 +6,7 @@ use crate::graph::piece::Passage;
 use crate::graph::{Disposition, Outcome, Side, Visit};
 use crate::impact::{diagnostics, tool};
 use crate::options::Options;
+use crate::packet_set::decompose::RuleRef;
 use crate::packet_set::{Assumed, ConditionTable, Product};
 use crate::report::{
     AssumptionReport, FlowVerdict, Side as SideName, TRACE_SCHEMA, TracePath, TraceReport,
@@ -13,6 +14,7 @@ use crate::report::{
 };
 use crate::verdict::{Comparison, usual_ports};
 use fw_model::{Family, Flow, Snapshot, StageKind};
+use rustc_hash::FxHashSet;
 
 /// Follows the packets of `flow` through a snapshot.
 #[must_use]
@@ -90,23 +92,47 @@ pub struct Ways<'s, 'a> {
     limit: usize,
     paths: Vec<TracePath>,
     products: Vec<(Family, Vec<Product>)>,
+    /// The deciding rules of the ways that are kept.
+    chains: FxHashSet<Chain>,
 }
+
+/// The deciding rules of packets, in order: the device, the rule, what it did,
+/// and whether to the reply.
+type Chain = Vec<(usize, Option<RuleRef>, Act, bool)>;
 
 impl<'s, 'a> Ways<'s, 'a> {
     /// At most `limit` ways are kept.
     #[must_use]
-    pub const fn new(side: &'s Side<'a>, name: SideName, limit: usize) -> Self {
+    pub fn new(side: &'s Side<'a>, name: SideName, limit: usize) -> Self {
         Self {
             side,
             name,
             limit,
             paths: Vec::new(),
             products: Vec::new(),
+            chains: FxHashSet::default(),
         }
+    }
+
+    /// What of an outcome's rules its steps tell.
+    fn chain(&self, outcome: &Outcome) -> Chain {
+        let told = |visit: &&Visit| {
+            let rule = decider(self.side, visit).map(|(rule, _)| rule);
+            let silent = visit.act == Act::Permit && visit.kind == StageKind::Nat;
+            rule.is_some_and(|rule| !silent || rule.span.is_some())
+        };
+        let visits = outcome.visits.iter().filter(told);
+        visits
+            .map(|v| (v.device, v.rules.last().copied(), v.act, v.reply))
+            .collect()
     }
 
     /// Adds packets and what becomes of them.
     pub fn add(&mut self, family: Family, product: &Product, assumed: &Assumed, outcome: &Outcome) {
+        let chain = self.chain(outcome);
+        if self.paths.len() >= self.limit && !self.chains.contains(&chain) {
+            return;
+        }
         let steps = steps(self.side, outcome);
         let why = reasons(self.side, self.name, "", assumed.variables());
         let word = match outcome.disposition {
@@ -131,6 +157,7 @@ impl<'s, 'a> Ways<'s, 'a> {
                     steps,
                 });
                 self.products.push((family, vec![product.clone()]));
+                self.chains.insert(chain);
             }
         }
     }

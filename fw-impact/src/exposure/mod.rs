@@ -44,6 +44,9 @@ pub struct Differences {
     pub without_ipv6: Vec<String>,
 }
 
+/// One in how many cases a rule may make, in the order in which that is tried.
+const SHARES: [usize; 2] = [10, 1];
+
 /// How much may still be told apart.
 #[derive(Clone, Copy)]
 struct Room {
@@ -62,6 +65,14 @@ impl Room {
         Self {
             cases: self.cases.saturating_sub(found.cases()),
             looked: self.looked.saturating_sub(found.looked),
+        }
+    }
+
+    /// At most one in `share` of all that may be told apart.
+    fn share(self, share: usize) -> Self {
+        Self {
+            cases: self.cases.min(CASES / share),
+            looked: self.looked.min(LOOKED / share),
         }
     }
 
@@ -317,13 +328,18 @@ fn of_device(
             changed(SideName::After, change.after),
         ),
     ];
-    for (first, seeds, rules) in sides {
-        for seed in seeds {
-            let Some(packets) = at_home(&seed.packets) else {
-                continue;
-            };
-            if out.looked >= LOOKED {
-                out.more.push(packets);
+    let mut todo: Vec<_> = sides
+        .into_iter()
+        .flat_map(|(first, seeds, rules)| seeds.iter().map(move |seed| (first, seed, rules)))
+        .filter_map(|(first, seed, rules)| Some((first, at_home(&seed.packets)?, seed, rules)))
+        .collect();
+    // Rules that make few cases come first, so that others leave them room.
+    for share in SHARES {
+        let mut rest = Vec::new();
+        for (first, packets, seed, rules) in todo {
+            let room = Room::ALL.less(&out).share(share);
+            if room.looked == 0 {
+                rest.push((first, packets, seed, rules));
                 continue;
             }
             let found = both(
@@ -334,17 +350,20 @@ fn of_device(
                 Some(&seed.ways),
                 first,
                 rules,
-                Room::ALL.less(&out),
+                room,
             );
             // All cases of a rule or none: branches of one unknown belong
             // together.
-            if !found.more.is_empty() {
-                out.more.push(packets);
-                out.looked += found.looked;
-            } else {
+            if found.more.is_empty() {
                 out.add(found);
+            } else {
+                out.looked += found.looked;
+                rest.push((first, packets, seed, rules));
             }
         }
+        todo = rest;
     }
+    out.more
+        .extend(todo.into_iter().map(|(_, packets, _, _)| packets));
     out
 }

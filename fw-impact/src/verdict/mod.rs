@@ -37,6 +37,10 @@ pub struct Joint {
     pub same: bool,
 }
 
+/// How many outcomes of one flow are told apart. What becomes of more packets
+/// after the change is not looked at, if the change may concern them.
+const CASES: usize = 40_000;
+
 /// Whether packets pass on a side: `None` if that cannot be told.
 type Passes = Option<bool>;
 
@@ -200,6 +204,19 @@ impl<'s, 'a> Comparison<'s, 'a> {
                         before: Arc::clone(&before),
                         after: before,
                         same: true,
+                    });
+                    continue;
+                }
+                if out.joints.len() >= CASES {
+                    let mut after = (*before).clone();
+                    after.disposition = Disposition::Exhausted;
+                    out.joints.push(Joint {
+                        family,
+                        product: entered,
+                        assumed,
+                        before,
+                        after: Arc::new(after),
+                        same: false,
                     });
                     continue;
                 }
