@@ -67,6 +67,9 @@ type Place = (SideName, SourceId, u32);
 /// how many lines of text are read for them.
 const TRIALS: (usize, usize, usize) = (80, 24, 400_000);
 
+/// What cannot be decided is worth so much less: its reasons are told anyway.
+const UNDECIDED: usize = 4;
+
 /// What judging one part of a flow costs, in lines of text that could be read
 /// instead.
 const PART_COST: usize = 10;
@@ -229,6 +232,7 @@ impl<'c, 'a> Causes<'c, 'a> {
             .map(|part| Side::compared(part, after, full.conditions, full.now));
         let (most, least, lines) = TRIALS;
         let length = self.length();
+        let left = lines.clamp(least * length, most * length);
         look(&mut Search {
             causes: self,
             before: side.as_ref().unwrap_or(full),
@@ -237,7 +241,11 @@ impl<'c, 'a> Causes<'c, 'a> {
             impact,
             probe,
             length,
-            left: lines.clamp(least * length, most * length),
+            left: if impact == Impact::Undecided {
+                left / UNDECIDED
+            } else {
+                left
+            },
         })
     }
 

@@ -146,7 +146,6 @@ impl<'s, 'a> Ways<'s, 'a> {
             p.steps == steps && p.verdict == word && p.reasons == why && q.0 == family
         });
         match known.and_then(|at| self.products.get_mut(at)) {
-            Some((_, list)) if list.contains(product) => {}
             Some((_, list)) => list.push(product.clone()),
             None if self.paths.len() >= self.limit => {}
             None => {
@@ -166,7 +165,9 @@ impl<'s, 'a> Ways<'s, 'a> {
     #[must_use]
     pub fn finish(self, usual: &fw_model::IntervalSet) -> Vec<TracePath> {
         let mut paths = self.paths;
-        for (path, (family, list)) in paths.iter_mut().zip(self.products) {
+        for (path, (family, mut list)) in paths.iter_mut().zip(self.products) {
+            list.sort();
+            list.dedup();
             path.regions = regions(family, list, usual);
         }
         paths
