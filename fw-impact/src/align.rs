@@ -5,26 +5,18 @@
 //! paired must be equal; whether as many as possible are paired only matters
 //! for speed.
 
+use crate::packet_set::decompose::RuleRef;
 use fw_model::{Action, Device, Filter, FilterId, PacketEffect, Rule};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
-
-/// A rule that has no equal on the other side.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct Unpaired {
-    /// Its filter.
-    pub filter: FilterId,
-    /// Its position; past the last rule for the filter's default.
-    pub rule: u32,
-}
 
 /// Rules that were put in the place of others: one gap of an alignment.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Gap {
     /// On the before side.
-    pub before: Vec<Unpaired>,
+    pub before: Vec<RuleRef>,
     /// On the after side.
-    pub after: Vec<Unpaired>,
+    pub after: Vec<RuleRef>,
 }
 
 /// The filters that the stages of a device lead to.
@@ -145,7 +137,7 @@ fn align(
         new_rules.get(middle(new_rules)).unwrap_or(none),
     );
     let place = |filter: Option<FilterId>, at: usize| {
-        filter.map(|filter| Unpaired {
+        filter.map(|filter| RuleRef {
             filter,
             rule: u32::try_from(at).unwrap_or(u32::MAX),
         })
@@ -294,7 +286,7 @@ mod tests {
         gaps(&device(before), &device(after))
             .into_iter()
             .map(|g| {
-                let rules = |v: Vec<Unpaired>| v.into_iter().map(|u| u.rule).collect();
+                let rules = |v: Vec<RuleRef>| v.into_iter().map(|u| u.rule).collect();
                 (rules(g.before), rules(g.after))
             })
             .collect()

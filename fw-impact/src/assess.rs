@@ -10,7 +10,7 @@ use crate::graph::{Disposition, Outcome, Side};
 use crate::packet_set::{Assumed, Dim, Product};
 use crate::report::{
     AssumptionReport, Change, ChangeSeverity, DecidedBy, FlowPaths, FlowReport, FlowVerdict,
-    Impact, Reason, Region, Side as SideName, Verdict, WitnessPacket,
+    Impact, Reason, ReasonKind, Region, Side as SideName, Verdict, WitnessPacket,
 };
 use crate::trace::Ways;
 use crate::verdict::{Comparison, Difference, Judgement, Part, any_own, perhaps_own, usual_ports};
@@ -285,6 +285,7 @@ fn all_reasons(
     let mut by_port = ByPort::default();
     // Many branches rest on few conditions: each is put into words once.
     let mut variables: BTreeMap<(bool, Option<usize>), BTreeSet<u32>> = BTreeMap::new();
+    let mut exhausted: BTreeSet<(bool, Option<usize>)> = BTreeSet::new();
     let open = |p: &&Part| p.before.is_none() || p.after.is_none();
     for part in judgement.cells.iter().filter(open) {
         for joint in part.members.iter().filter_map(|&m| judgement.joints.get(m)) {
@@ -295,6 +296,9 @@ fn all_reasons(
             } else {
                 (comparison.before, &joint.before)
             };
+            if outcome.disposition == Disposition::Exhausted {
+                exhausted.insert((on_after, device));
+            }
             if outcome.disposition == Disposition::Permitted {
                 by_port.take_note(side, &joint.assumed);
             }
@@ -302,16 +306,28 @@ fn all_reasons(
             assumed.extend(joint.assumed.variables());
         }
     }
-    for ((on_after, device), variables) in variables {
-        let device = device
-            .and_then(|number| comparison.after.devices.get(number))
-            .map_or("", |d| d.device.name.as_str());
-        let (side, name) = if on_after {
+    let device_name = |number: Option<usize>| {
+        let device = number.and_then(|number| comparison.after.devices.get(number));
+        device.map_or("", |d| d.device.name.as_str())
+    };
+    let on = |after: bool| {
+        if after {
             (comparison.after, SideName::After)
         } else {
             (comparison.before, SideName::Before)
-        };
-        out.extend(reasons(side, name, device, variables.into_iter()));
+        }
+    };
+    for ((on_after, device), variables) in variables {
+        let (side, name) = on(on_after);
+        out.extend(reasons(
+            side,
+            name,
+            device_name(device),
+            variables.into_iter(),
+        ));
+    }
+    for (on_after, device) in exhausted {
+        out.push(too_many(on(on_after).1, device_name(device)));
     }
     if before == FlowVerdict::Undecided || after == FlowVerdict::Undecided {
         out.extend(comparison.opaque_reasons(judgement));
@@ -320,6 +336,22 @@ fn all_reasons(
     out.sort();
     out.dedup();
     out
+}
+
+/// There is more to tell apart than is worth the work.
+fn too_many(side: SideName, device: &str) -> Reason {
+    Reason {
+        side,
+        device: device.to_owned(),
+        text: "this traffic falls into more cases here than are told apart".into(),
+        kind: ReasonKind::Device,
+        name: None,
+        file: None,
+        line: None,
+        start: None,
+        end: None,
+        line_text: None,
+    }
 }
 
 /// Applications that decide whether packets pass which addresses and ports

@@ -7,6 +7,7 @@
 
 use crate::graph::{Outcome, Side};
 use crate::packet_set::Product;
+use crate::packet_set::decompose::RuleRef;
 use crate::report::{Cause, EditKind, Impact, Side as SideName};
 use crate::verdict::{Comparison, Difference, Judgement};
 use fw_model::{
@@ -64,7 +65,10 @@ type Place = (SideName, SourceId, u32);
 
 /// How many counterfactuals are tried for one flow, at most and at least, and
 /// how many lines of text are read for them.
-const TRIALS: (usize, usize, usize) = (160, 24, 1_000_000);
+const TRIALS: (usize, usize, usize) = (80, 24, 400_000);
+
+/// What cannot be decided is worth so much less: its reasons are told anyway.
+const UNDECIDED: usize = 4;
 
 /// What judging one part of a flow costs, in lines of text that could be read
 /// instead.
@@ -87,6 +91,26 @@ type Trial = (Vec<usize>, Option<BTreeSet<String>>);
 struct Tried {
     known: FxHashMap<Trial, Option<Arc<Snapshot>>>,
     devices: usize,
+}
+
+/// The rules and routes that had a say on a side, each once.
+#[derive(Default)]
+struct Met {
+    /// Rules, with the position of their device.
+    rules: FxHashSet<(usize, RuleRef)>,
+    routes: FxHashSet<Span>,
+}
+
+impl Met {
+    fn add(&mut self, outcome: &Outcome) {
+        let there = outcome.crossings.iter().map(|c| c.route);
+        let back = outcome.returns.iter().map(|r| r.route);
+        self.routes.extend(there.chain(back).flatten());
+        for visit in &outcome.visits {
+            let rules = visit.rules.iter().map(|&rule| (visit.device, rule));
+            self.rules.extend(rules);
+        }
+    }
 }
 
 /// Finds the causes of differences.
@@ -250,6 +274,7 @@ impl<'c, 'a> Causes<'c, 'a> {
             .map(|part| Side::compared(part, after, full.conditions, full.now));
         let (most, least, lines) = TRIALS;
         let length = self.length();
+        let left = lines.clamp(least * length, most * length);
         look(&mut Search {
             causes: self,
             before: side.as_ref().unwrap_or(full),
@@ -258,7 +283,11 @@ impl<'c, 'a> Causes<'c, 'a> {
             impact,
             probe,
             length,
-            left: lines.clamp(least * length, most * length),
+            left: if impact == Impact::Undecided {
+                left / UNDECIDED
+            } else {
+                left
+            },
         })
     }
 
@@ -275,32 +304,28 @@ impl<'c, 'a> Causes<'c, 'a> {
             .filter(|c| !any || differs(c.difference))
             .flat_map(|c| &c.members)
             .filter_map(|&m| judgement.joints.get(m));
+        let (mut before, mut after) = (Met::default(), Met::default());
         for joint in members {
-            self.of_outcome(
-                self.comparison.before,
-                SideName::Before,
-                &joint.before,
-                &mut out,
-                &mut deciders,
-            );
+            before.add(&joint.before);
             if !joint.same {
-                self.of_outcome(
-                    self.comparison.after,
-                    SideName::After,
-                    &joint.after,
-                    &mut out,
-                    &mut deciders,
-                );
+                after.add(&joint.after);
             }
+        }
+        for (name, side, met) in [
+            (SideName::Before, self.comparison.before, before),
+            (SideName::After, self.comparison.after, after),
+        ] {
+            self.stands_on(side, name, &met, &mut out, &mut deciders);
         }
         (out.into_iter().collect(), deciders)
     }
 
-    fn of_outcome(
+    /// Adds the edits that rules and routes stand on, and where the rules stand.
+    fn stands_on(
         &self,
         side: &Side<'_>,
         name: SideName,
-        outcome: &Outcome,
+        met: &Met,
         out: &mut BTreeSet<usize>,
         deciders: &mut BTreeSet<Place>,
     ) {
@@ -325,23 +350,26 @@ impl<'c, 'a> Causes<'c, 'a> {
                 }
             }
         };
-        let there = outcome.crossings.iter().map(|c| c.route);
-        let back = outcome.returns.iter().map(|r| r.route);
-        for span in there.chain(back).flatten() {
+        let mut routes: Vec<Span> = met.routes.iter().copied().collect();
+        routes.sort_unstable();
+        for span in routes {
             lines(span, span.line);
         }
-        for visit in &outcome.visits {
-            let Some(here) = side.devices.get(visit.device) else {
+        let mut rules: Vec<(usize, RuleRef)> = met.rules.iter().copied().collect();
+        rules.sort_unstable();
+        for (device, rule) in rules {
+            let Some(here) = side.devices.get(device) else {
                 continue;
             };
-            for rule in visit.rules.iter().filter_map(|r| r.get(here.device)) {
-                if let Some(span) = rule.span {
-                    lines(span, span.line);
-                    deciders.insert((name, span.source, span.line));
-                }
-                for definition in used(here.device, &rule.uses) {
-                    lines(definition.span, definition.last_line);
-                }
+            let Some(rule) = rule.get(here.device) else {
+                continue;
+            };
+            if let Some(span) = rule.span {
+                lines(span, span.line);
+                deciders.insert((name, span.source, span.line));
+            }
+            for definition in used(here.device, &rule.uses) {
+                lines(definition.span, definition.last_line);
             }
         }
     }

@@ -12,11 +12,14 @@ use crate::graph::side::DeviceSide;
 use crate::graph::{Disposition, Outcome, Side};
 use crate::moved::{moved_addresses, same_pipeline};
 use crate::packet_set::Product;
+use crate::packet_set::decompose::RuleRef;
 use crate::packet_set::product::Dim;
+use crate::report::Side as SideName;
 use crate::seed::{Seed, seeds};
 use fw_model::nat::claimed_addresses;
 use fw_model::service::{PORT_MAX, SERVICE_MAX};
 use fw_model::{Connections, Device, Family, IntervalSet, SourceCheck, TreatmentRule};
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// What differs between two versions of a device.
@@ -60,6 +63,8 @@ pub struct Locality {
     /// In the order of the before side's devices; `None` for a device that is
     /// gone.
     pub devices: Vec<Option<DeviceChange>>,
+    /// The rules without a partner, a device of each side: before, after.
+    changed: [Vec<FxHashSet<RuleRef>>; 2],
     /// Devices, links or places of hosts differ.
     topology: bool,
 }
@@ -76,7 +81,7 @@ impl Locality {
             || before.snapshot.networks != after.snapshot.networks
             || tunnels(before) != tunnels(after)
             || !same_ends(before, after);
-        let devices = before
+        let devices: Vec<Option<DeviceChange>> = before
             .devices
             .iter()
             .map(|old| {
@@ -102,7 +107,22 @@ impl Locality {
                 })
             })
             .collect();
-        Self { devices, topology }
+        let changed = changed(&devices, after.devices.len());
+        Self {
+            devices,
+            changed,
+            topology,
+        }
+    }
+
+    /// The rules of a side that have no partner on the other one, a device.
+    #[must_use]
+    pub fn changed(&self, side: SideName) -> &[FxHashSet<RuleRef>] {
+        let [before, after] = &self.changed;
+        match side {
+            SideName::Before => before,
+            SideName::After => after,
+        }
     }
 
     /// What differs on a device of the before side.
@@ -267,6 +287,23 @@ fn refuses_differently(old: &Device, new: &Device) -> bool {
     old.connections != new.connections
         || old.connections != Connections::Anywhere && zones(old) != zones(new)
         || checks(old) != checks(new)
+}
+
+/// The rules of all gaps, a device of each side.
+fn changed(devices: &[Option<DeviceChange>], after: usize) -> [Vec<FxHashSet<RuleRef>>; 2] {
+    let mut out = [
+        vec![FxHashSet::default(); devices.len()],
+        vec![FxHashSet::default(); after],
+    ];
+    let [olds, news] = &mut out;
+    for (old, change) in olds.iter_mut().zip(devices) {
+        let Some(change) = change else { continue };
+        old.extend(change.gaps.iter().flat_map(|gap| &gap.before));
+        if let Some(new) = news.get_mut(change.after) {
+            new.extend(change.gaps.iter().flat_map(|gap| &gap.after));
+        }
+    }
+    out
 }
 
 /// The tunnels of all devices, wherever they stand.

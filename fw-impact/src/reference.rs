@@ -221,6 +221,7 @@ fn round(
         user: None,
         egress: egress.as_deref(),
         egress_within: None,
+        kept: &[],
         replies: true,
         exact: false,
         budget: Cell::default(),

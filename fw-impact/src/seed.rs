@@ -1,11 +1,12 @@
 //! Where a rule that differs may make a difference: the packets that it may
 //! match, in the words of packets as they enter the device, and the interfaces.
 
-use crate::align::{Gap, Unpaired, reachable, reachable_from};
+use crate::align::{Gap, reachable, reachable_from};
 use crate::entrance::{Entrances, both, everything};
 use crate::graph::Side;
 use crate::graph::side::DeviceSide;
 use crate::packet_set::compile::Via;
+use crate::packet_set::decompose::RuleRef;
 use crate::packet_set::minimize::minimize;
 use crate::packet_set::product::{DIMS, Dim, INTERFACE_MAX, subtract_all};
 use crate::packet_set::term::{Reading, SetPool, Translator};
@@ -45,8 +46,8 @@ pub(crate) fn seeds(
     let mut out: [Vec<Seed>; 2] = Default::default();
     let [mut into_old, mut into_new] = [old, new].map(|d| Entrances::new(d.device, family));
     for gap in gaps {
-        let mut terms = |here: &DeviceSide<'_>, into: &mut Entrances<'_>, rules: &[Unpaired]| {
-            let of = |u: &Unpaired| entering(side, family, here, *u, into, &mut pool);
+        let mut terms = |here: &DeviceSide<'_>, into: &mut Entrances<'_>, rules: &[RuleRef]| {
+            let of = |u: &RuleRef| entering(side, family, here, *u, into, &mut pool);
             rules.iter().map(of).collect::<Vec<Matched>>()
         };
         let mut olds = terms(old, &mut into_old, &gap.before);
@@ -56,7 +57,7 @@ pub(crate) fn seeds(
         b.extend(olds.into_iter().flat_map(|m| m.seeds));
         a.extend(news.into_iter().flat_map(|m| m.seeds));
     }
-    let changed = |of: fn(&Gap) -> &Vec<Unpaired>| -> FxHashSet<FilterId> {
+    let changed = |of: fn(&Gap) -> &Vec<RuleRef>| -> FxHashSet<FilterId> {
         gaps.iter().flat_map(of).map(|u| u.filter).collect()
     };
     let changed = [changed(|g| &g.before), changed(|g| &g.after)];
@@ -75,13 +76,13 @@ fn entering(
     side: &Side<'_>,
     family: Family,
     here: &DeviceSide<'_>,
-    unpaired: Unpaired,
+    unpaired: RuleRef,
     entrances: &mut Entrances<'_>,
     pool: &mut SetPool,
 ) -> Matched {
     let mut out = matched(side, family, here, unpaired, pool);
     let into = entrances.of(unpaired.filter, &mut |filter, rule| {
-        matched(side, family, here, Unpaired { filter, rule }, pool).seeds
+        matched(side, family, here, RuleRef { filter, rule }, pool).seeds
     });
     out.seeds = both(&into, &out.seeds);
     out
@@ -91,7 +92,7 @@ fn matched(
     side: &Side<'_>,
     family: Family,
     here: &DeviceSide<'_>,
-    unpaired: Unpaired,
+    unpaired: RuleRef,
     pool: &mut SetPool,
 ) -> Matched {
     let filter: Option<&Filter> = here.device.filter(unpaired.filter);
@@ -247,7 +248,7 @@ fn originals(
                     continue;
                 }
                 rerouted |= translation.destination.is_some() || translation.egress.is_some();
-                let place = Unpaired {
+                let place = RuleRef {
                     filter: id,
                     rule: number,
                 };

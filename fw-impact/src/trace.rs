@@ -2,19 +2,22 @@
 
 use crate::describe::{action_text, assumption, decider, other_direction, place, reasons, regions};
 use crate::graph::journey::{Act, Crossing};
-use crate::graph::piece::Passage;
+use crate::graph::piece::{Passage, PathEnd};
 use crate::graph::side::DeviceSide;
 use crate::graph::{Disposition, Outcome, Side, Visit};
 use crate::impact::{diagnostics, tool};
 use crate::options::Options;
+use crate::packet_set::decompose::RuleRef;
 use crate::packet_set::{Assumed, ConditionTable, Product};
 use crate::report::{
     AssumptionReport, FlowVerdict, Side as SideName, TRACE_SCHEMA, TracePath, TraceReport,
     TraceStep,
 };
 use crate::verdict::{Comparison, Joint, Judgement, Within, products, run_within, usual_ports};
-use fw_model::{Endpoint, Family, Flow, Snapshot, StageKind};
+use fw_model::{Endpoint, Family, Flow, Snapshot, Span, StageKind};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Follows the packets of `flow` through a snapshot.
@@ -146,23 +149,94 @@ pub struct Ways<'s, 'a> {
     limit: usize,
     paths: Vec<TracePath>,
     products: Vec<(Family, Vec<Product>)>,
+    /// The deciding rules of the ways that are kept.
+    chains: FxHashSet<Chain>,
+    /// Which way, if it is kept, outcomes go that are not translated.
+    known: FxHashMap<Key, Option<usize>>,
 }
+
+/// All that the steps of packets tell that are not translated: their family,
+/// what is assumed, the deciding rules, the devices there and back, the end.
+type Key = (Family, Vec<u32>, Chain, [Vec<HopKey>; 2], Disposition);
+
+/// A device with both ends, the route and the next router; and whether packets
+/// are for it, go on in a tunnel, or are not tracked.
+type HopKey = (usize, [PathEnd; 2], Option<Span>, Option<IpAddr>, [bool; 3]);
+
+fn key(family: Family, assumed: &Assumed, chain: &Chain, outcome: &Outcome) -> Option<Key> {
+    if outcome.crossings.iter().any(|c| c.original != c.translated) {
+        return None;
+    }
+    let end = |passage| outcome.piece.end(passage);
+    let there = outcome.crossings.iter().map(|c| {
+        let ends = [end(c.ingress.as_ref()), end(c.egress.as_ref())];
+        let flags = [c.local, c.tunneled, c.untracked];
+        (c.device, ends, c.route, c.gateway, flags)
+    });
+    let back = outcome.returns.iter().map(|r| {
+        let ends = [end(r.ingress.as_ref()), end(r.egress.as_ref())];
+        (r.device, ends, r.route, r.gateway, [false; 3])
+    });
+    let mut variables: Vec<u32> = assumed.variables().collect();
+    variables.sort_unstable();
+    variables.dedup();
+    Some((
+        family,
+        variables,
+        chain.clone(),
+        [there.collect(), back.collect()],
+        outcome.disposition.clone(),
+    ))
+}
+
+/// The deciding rules of packets, in order: the device, the stage, the rule,
+/// what it did, and whether to the reply.
+type Chain = Vec<(usize, Arc<str>, Option<RuleRef>, Act, bool)>;
 
 impl<'s, 'a> Ways<'s, 'a> {
     /// At most `limit` ways are kept.
     #[must_use]
-    pub const fn new(side: &'s Side<'a>, name: SideName, limit: usize) -> Self {
+    pub fn new(side: &'s Side<'a>, name: SideName, limit: usize) -> Self {
         Self {
             side,
             name,
             limit,
             paths: Vec::new(),
             products: Vec::new(),
+            chains: FxHashSet::default(),
+            known: FxHashMap::default(),
         }
+    }
+
+    /// What of an outcome's rules its steps tell.
+    fn chain(&self, outcome: &Outcome) -> Chain {
+        let told = |visit: &&Visit| {
+            let rule = decider(self.side, visit).map(|(rule, _)| rule);
+            let silent = visit.act == Act::Permit && visit.kind == StageKind::Nat;
+            rule.is_some_and(|rule| !silent || rule.span.is_some())
+        };
+        let visits = outcome.visits.iter().filter(told);
+        visits
+            .map(|v| {
+                let stage = Arc::clone(&v.stage);
+                (v.device, stage, v.rules.last().copied(), v.act, v.reply)
+            })
+            .collect()
     }
 
     /// Adds packets and what becomes of them.
     pub fn add(&mut self, family: Family, product: &Product, assumed: &Assumed, outcome: &Outcome) {
+        let chain = self.chain(outcome);
+        if self.paths.len() >= self.limit && !self.chains.contains(&chain) {
+            return;
+        }
+        let key = key(family, assumed, &chain, outcome);
+        if let Some(&known) = key.as_ref().and_then(|key| self.known.get(key)) {
+            if let Some((_, list)) = known.and_then(|at| self.products.get_mut(at)) {
+                list.push(product.clone());
+            }
+            return;
+        }
         let steps = steps(self.side, outcome);
         let why = reasons(self.side, self.name, "", assumed.variables());
         let word = match outcome.disposition {
@@ -175,8 +249,11 @@ impl<'s, 'a> Ways<'s, 'a> {
         let known = self.paths.iter().zip(&self.products).position(|(p, q)| {
             p.steps == steps && p.verdict == word && p.reasons == why && q.0 == family
         });
+        if let Some(key) = key {
+            let new = (self.paths.len() < self.limit).then_some(self.paths.len());
+            self.known.insert(key, known.or(new));
+        }
         match known.and_then(|at| self.products.get_mut(at)) {
-            Some((_, list)) if list.contains(product) => {}
             Some((_, list)) => list.push(product.clone()),
             None if self.paths.len() >= self.limit => {}
             None => {
@@ -187,6 +264,7 @@ impl<'s, 'a> Ways<'s, 'a> {
                     steps,
                 });
                 self.products.push((family, vec![product.clone()]));
+                self.chains.insert(chain);
             }
         }
     }
@@ -195,7 +273,9 @@ impl<'s, 'a> Ways<'s, 'a> {
     #[must_use]
     pub fn finish(self, usual: &fw_model::IntervalSet) -> Vec<TracePath> {
         let mut paths = self.paths;
-        for (path, (family, list)) in paths.iter_mut().zip(self.products) {
+        for (path, (family, mut list)) in paths.iter_mut().zip(self.products) {
+            list.sort();
+            list.dedup();
             path.regions = regions(family, list, usual);
         }
         paths

@@ -235,6 +235,7 @@ impl<'a> Judge<'a> {
                 egress_within: None,
                 replies: true,
                 exact: false,
+                kept: &[],
                 budget: Cell::default(),
             };
             let region = Product::everything(family);

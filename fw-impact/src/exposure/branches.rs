@@ -1,7 +1,7 @@
 //! Packets by the path that they take, and branches of unknowns that paths
 //! have in common.
 
-use crate::graph::piece::Passage;
+use crate::graph::piece::PathEnd;
 use crate::packet_set::condition::End;
 use crate::packet_set::product::{DIMS, Product};
 use crate::packet_set::{ConditionTable, Set};
@@ -12,9 +12,6 @@ use std::sync::Arc;
 
 /// The interfaces that packets come in and leave by, as far as they are open.
 type Ways = [Option<Set>; 2];
-
-/// An end of a path: the interface, or the numbers of those that it may be.
-pub(super) type PathEnd = Option<(Option<Arc<str>>, Option<Set>)>;
 
 /// The joints of a device by the path that they take.
 pub(super) struct Paths<'j> {
@@ -223,12 +220,7 @@ fn meet(one: &Ways, other: &Ways) -> bool {
 /// The ends of a joint's path.
 pub(super) fn path_ends(joint: &Joint) -> [PathEnd; 2] {
     let crossing = joint.after.crossings.first();
-    let end = |passage: Option<&Passage>| {
-        passage.map(|passage| match passage {
-            Passage::Interface(name) => (Some(Arc::clone(name)), None),
-            Passage::Open(_) => (None, joint.after.piece.way_numbers(passage)),
-        })
-    };
+    let end = |passage| joint.after.piece.end(passage);
     [
         end(crossing.and_then(|c| c.ingress.as_ref())),
         end(crossing.and_then(|c| c.egress.as_ref())),

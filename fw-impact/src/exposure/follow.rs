@@ -1,9 +1,9 @@
 //! Follows the packets of a rule that differs on both sides.
 
-use super::{CASES, Found, LOOKS};
-use crate::align::Unpaired;
+use super::{Found, LOOKS, Room};
 use crate::graph::piece::Passage;
 use crate::graph::{Disposition, Outcome, Side};
+use crate::packet_set::decompose::RuleRef;
 use crate::packet_set::index::RangeIndex;
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Assumed, Product, Set};
@@ -18,6 +18,8 @@ use std::sync::Arc;
 /// only the parts that one of these rules has a say in there are followed on
 /// the other.
 ///
+/// Where that is more than there is room for, nothing is told of the region.
+///
 /// Packets are compared as they enter: on the second side they come in by the
 /// same interface, wherever its routes say that their senders live. Otherwise
 /// a route that is moved would seem to open whatever the new interface lets
@@ -26,19 +28,25 @@ pub(super) fn both(
     comparison: &Comparison<'_, '_>,
     flow: &Flow,
     family: Family,
-    region: &Product,
-    ways: Option<&[Set; 2]>,
+    (region, ways): (&Product, Option<&[Set; 2]>),
     first: SideName,
-    touching: Option<&FxHashSet<Unpaired>>,
+    touching: Option<&FxHashSet<RuleRef>>,
+    room: Room,
 ) -> Found {
     let first_is_before = first == SideName::Before;
-    let (first, second) = if first_is_before {
-        (comparison.before, comparison.after)
+    let sides = [
+        (SideName::Before, comparison.before),
+        (SideName::After, comparison.after),
+    ];
+    let [(first_name, first), (second_name, second)] = if first_is_before {
+        sides
     } else {
-        (comparison.after, comparison.before)
+        let [before, after] = sides;
+        [after, before]
     };
     let mut out = Found::default();
     let within = Within {
+        kept: comparison.locality.changed(first_name),
         ways: ways.cloned(),
         budget: LOOKS,
         ..Within::default()
@@ -54,6 +62,7 @@ pub(super) fn both(
         };
         let open = one.crossings.first().and_then(|c| c.ingress.as_ref());
         let within = Within {
+            kept: comparison.locality.changed(second_name),
             ingress: open.and_then(|ingress| one.piece.way_numbers(ingress)),
             ..Within::default()
         };
@@ -97,7 +106,7 @@ pub(super) fn both(
                 out.joints.push(joint);
             }
         }
-        if out.cases() > CASES {
+        if !room.holds(&out) {
             return Found {
                 more: vec![region.clone()],
                 looked: out.looked,
@@ -115,7 +124,7 @@ pub(super) fn both(
 fn concerned(
     side: &Side<'_>,
     outcomes: Vec<Outcome>,
-    touching: Option<&FxHashSet<Unpaired>>,
+    touching: Option<&FxHashSet<RuleRef>>,
 ) -> Vec<Outcome> {
     // What is for the device itself is no transit.
     let transit = |one: &Outcome| one.disposition != Disposition::Local;
@@ -179,13 +188,9 @@ fn same_ingress(first: &Side<'_>, second: &Side<'_>, outcome: &Outcome) -> Optio
     Some(found.name.clone())
 }
 
-fn touches(outcome: &Outcome, rules: &FxHashSet<Unpaired>) -> bool {
-    outcome.visits.iter().flat_map(|v| &v.rules).any(|r| {
-        rules.contains(&Unpaired {
-            filter: r.filter,
-            rule: r.rule,
-        })
-    })
+fn touches(outcome: &Outcome, rules: &FxHashSet<RuleRef>) -> bool {
+    let mut met = outcome.visits.iter().flat_map(|v| &v.rules);
+    met.any(|rule| rules.contains(rule))
 }
 
 /// A flow of every packet that takes a way through, to or from one device.

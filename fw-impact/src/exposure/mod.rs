@@ -12,7 +12,6 @@ pub mod relocated;
 
 pub use listing::{Listed, Listing};
 
-use crate::align::Unpaired;
 use crate::change::translations;
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::{Budget, Product};
@@ -25,7 +24,6 @@ use fw_model::evaluate::Journey;
 use fw_model::{Device, Family, IntervalSet};
 use listing::{opaque_lines, too_many};
 use relocated::relocated;
-use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// What a change opens and closes.
@@ -46,15 +44,52 @@ pub struct Differences {
     pub without_ipv6: Vec<String>,
 }
 
+/// One in how many cases a rule may make, in the order in which that is tried.
+const SHARES: [usize; 2] = [10, 1];
+
+/// How much may still be told apart.
+#[derive(Clone, Copy)]
+struct Room {
+    cases: usize,
+    looked: usize,
+}
+
+impl Room {
+    const ALL: Self = Self {
+        cases: CASES,
+        looked: LOOKED,
+    };
+
+    /// What is left once this is found.
+    const fn less(self, found: &Found) -> Self {
+        Self {
+            cases: self.cases.saturating_sub(found.cases()),
+            looked: self.looked.saturating_sub(found.looked),
+        }
+    }
+
+    /// At most one in `share` of all that may be told apart.
+    fn share(self, share: usize) -> Self {
+        Self {
+            cases: self.cases.min(CASES / share),
+            looked: self.looked.min(LOOKED / share),
+        }
+    }
+
+    const fn holds(self, found: &Found) -> bool {
+        found.cases() <= self.cases && found.looked <= self.looked
+    }
+}
+
 /// How much work the packets of one rule that differs are worth.
 const LOOKS: Budget = Budget(30_000_000);
 
 /// How many cases of one device are told apart. The packets of rules past them
 /// are reported as ones for which anything may differ.
-const CASES: usize = 100_000;
+const CASES: usize = 20_000;
 
 /// How many outcomes of one device are looked at, on both sides together.
-const LOOKED: usize = 300_000;
+const LOOKED: usize = 50_000;
 
 /// Packets that are declared or approved.
 #[derive(Clone, Debug)]
@@ -166,7 +201,7 @@ struct Found {
 }
 
 impl Found {
-    fn cases(&self) -> usize {
+    const fn cases(&self) -> usize {
         self.joints.len() + self.translated.len() + self.relocated.len()
     }
 
@@ -215,12 +250,6 @@ fn of_device(
     if gaps.is_empty() && !everywhere && moved.is_empty() {
         return Found::default();
     }
-    let mut changed: [FxHashSet<Unpaired>; 2] = Default::default();
-    for gap in gaps {
-        let [b, a] = &mut changed;
-        b.extend(gap.before.iter().copied());
-        a.extend(gap.after.iter().copied());
-    }
     let whole = Product::everything(family);
     let flow = any_flow(&old.name, journey);
     // The device's own end, where the configuration tells its addresses.
@@ -265,7 +294,15 @@ fn of_device(
         }
         for region in regions.iter().filter_map(at_home) {
             for first in [SideName::Before, SideName::After] {
-                out.add(both(comparison, &flow, family, &region, None, first, None));
+                out.add(both(
+                    comparison,
+                    &flow,
+                    family,
+                    (&region, None),
+                    first,
+                    None,
+                    Room::ALL,
+                ));
             }
         }
         if everywhere {
@@ -277,38 +314,54 @@ fn of_device(
         Family::V4 => v4,
         Family::V6 => v6,
     };
-    let [old_changed, new_changed] = &changed;
+    let changed = |side, number: usize| comparison.locality.changed(side).get(number);
     let sides = [
-        (SideName::Before, old_seeds, old_changed),
-        (SideName::After, new_seeds, new_changed),
+        (
+            SideName::Before,
+            old_seeds,
+            changed(SideName::Before, old_number),
+        ),
+        (
+            SideName::After,
+            new_seeds,
+            changed(SideName::After, change.after),
+        ),
     ];
-    for (first, seeds, rules) in sides {
-        for seed in seeds {
-            let Some(packets) = at_home(&seed.packets) else {
-                continue;
-            };
-            if out.looked > LOOKED {
-                out.more.push(packets);
+    let mut todo: Vec<_> = sides
+        .into_iter()
+        .flat_map(|(first, seeds, rules)| seeds.iter().map(move |seed| (first, seed, rules)))
+        .filter_map(|(first, seed, rules)| Some((first, at_home(&seed.packets)?, seed, rules)))
+        .collect();
+    // Rules that make few cases come first, so that others leave them room.
+    for share in SHARES {
+        let mut rest = Vec::new();
+        for (first, packets, seed, rules) in todo {
+            let room = Room::ALL.less(&out).share(share);
+            if room.looked == 0 {
+                rest.push((first, packets, seed, rules));
                 continue;
             }
             let found = both(
                 comparison,
                 &flow,
                 family,
-                &packets,
-                Some(&seed.ways),
+                (&packets, Some(&seed.ways)),
                 first,
-                Some(rules),
+                rules,
+                room,
             );
             // All cases of a rule or none: branches of one unknown belong
             // together.
-            if found.cases() + out.cases() > CASES || !found.more.is_empty() {
-                out.more.push(packets);
-                out.looked += found.looked;
-            } else {
+            if found.more.is_empty() {
                 out.add(found);
+            } else {
+                out.looked += found.looked;
+                rest.push((first, packets, seed, rules));
             }
         }
+        todo = rest;
     }
+    out.more
+        .extend(todo.into_iter().map(|(_, packets, _, _)| packets));
     out
 }

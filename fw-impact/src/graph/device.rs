@@ -5,7 +5,7 @@ use super::piece::{DESTINATION, Field, Fields, Passage, Piece, SOURCE, field, mo
 use super::route_table::Hop;
 use super::side::{DeviceSide, Side};
 use crate::packet_set::compile::Via;
-use crate::packet_set::decompose::Start;
+use crate::packet_set::decompose::{RuleRef, Start};
 use crate::packet_set::original::Origins;
 use crate::packet_set::product::Dim;
 use crate::packet_set::{Budget, Context, Fate, Set, decompose};
@@ -14,6 +14,7 @@ use fw_model::evaluate::Journey;
 use fw_model::packet::{ConnectionState, tcp_flags};
 use fw_model::service::by_protocol;
 use fw_model::{Answers, Dimension, Family, IntervalSet, Stage, StageKind, View};
+use rustc_hash::FxHashSet;
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ pub struct Query<'a> {
     pub egress: Option<&'a str>,
     /// Where nothing tells the egress, only these interfaces, by number.
     pub egress_within: Option<&'a Set>,
+    /// Rules, a device, that a record names wherever they had a say.
+    pub kept: &'a [FxHashSet<RuleRef>],
     /// Judge replies too.
     pub replies: bool,
     /// Packets to a device are for the addresses that they name, even if the
@@ -52,6 +55,7 @@ impl Query<'_> {
             user: None,
             egress: None,
             egress_within: None,
+            kept: &[],
             replies: true,
             exact: false,
             budget: Cell::default(),
@@ -407,6 +411,7 @@ impl At<'_, '_> {
                 filter: stage.filter,
                 assumed: &piece.assumed,
                 marks: piece.marks,
+                kept: query.kept.get(self.number),
             },
             &mut budget,
         );

@@ -6,7 +6,7 @@ use fw_model::{Span, StageKind};
 use std::sync::Arc;
 
 /// The end of a piece's way.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Disposition {
     /// It arrives, and its replies come back.
     Permitted,

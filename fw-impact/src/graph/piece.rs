@@ -104,6 +104,9 @@ pub enum Passage {
     Open(usize),
 }
 
+/// An end of a path: the interface, or the numbers of those that it may be.
+pub type PathEnd = Option<(Option<Arc<str>>, Option<Set>)>;
+
 /// Packets do not leave by the interface by which they came in, where nothing
 /// but that tells it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -466,6 +469,15 @@ impl Piece {
                 None => Vec::new(),
             },
         }
+    }
+
+    /// What an end may be, to be compared with others.
+    #[must_use]
+    pub fn end(&self, passage: Option<&Passage>) -> PathEnd {
+        passage.map(|passage| match passage {
+            Passage::Interface(name) => (Some(Arc::clone(name)), None),
+            Passage::Open(_) => (None, self.way_numbers(passage)),
+        })
     }
 
     /// The interfaces that an end may be, in words.

@@ -9,7 +9,8 @@ use super::term::MarkTest;
 use fw_model::evaluate::JUMP_DEPTH;
 use fw_model::match_expr::MarkRegister;
 use fw_model::{Action, Device, FilterId, PacketEffect, Rule, Translation};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -95,6 +96,13 @@ impl Budget {
     }
 }
 
+/// A list with so many rules for some packets is long.
+const LONG: usize = 8;
+
+/// So many parts that come back from a list are taken together where they are
+/// alike.
+const MANY: usize = 4;
+
 /// Where a region starts into a filter.
 pub struct Start<'a> {
     /// The packets and their ways.
@@ -105,6 +113,8 @@ pub struct Start<'a> {
     pub assumed: &'a Assumed,
     /// Their marks.
     pub marks: Marks,
+    /// Rules that a trail names wherever they had a say.
+    pub kept: Option<&'a FxHashSet<RuleRef>>,
 }
 
 struct Candidate {
@@ -121,6 +131,23 @@ struct Frame {
     at: usize,
     depth: usize,
     up: Option<Rc<Frame>>,
+    call: Option<Call>,
+}
+
+/// Packets that come back from a long list wait for each other.
+struct Call {
+    /// The trail up to the jump.
+    trail: Option<Rc<Trail>>,
+    /// What came back so far.
+    returned: RefCell<Vec<Item>>,
+}
+
+/// What is to be done.
+enum Work {
+    /// Take packets to their next decision.
+    Step(Item),
+    /// Go on behind a jump: all that come back from it are there.
+    GoOn(Rc<Frame>),
 }
 
 struct Trail {
@@ -128,6 +155,7 @@ struct Trail {
     before: Option<Rc<Trail>>,
 }
 
+#[derive(Clone)]
 struct Item {
     bits: Bits,
     slot: usize,
@@ -151,8 +179,18 @@ struct Run<'a> {
     slots: Vec<Slot<'a>>,
     slot_of: FxHashMap<FilterId, usize>,
     conditions: &'a ConditionTable,
-    stack: Vec<Item>,
-    out: Vec<Decided>,
+    kept: Option<&'a FxHashSet<RuleRef>>,
+    stack: Vec<Work>,
+    out: Vec<Ended>,
+}
+
+/// Packets at the end of their way through a filter.
+struct Ended {
+    bits: Bits,
+    fate: Fate,
+    assumed: Assumed,
+    marks: Marks,
+    trail: Option<Rc<Trail>>,
 }
 
 /// Splits a region by what a filter of `device` does with it. The pieces are
@@ -181,7 +219,7 @@ pub fn decompose(
         .slots
         .first()
         .map_or_else(|| Rc::from([]), |s| Rc::clone(&s.list));
-    run.stack.push(Item {
+    run.stack.push(Work::Step(Item {
         bits: run.universe.everything(),
         slot: 0,
         list,
@@ -190,11 +228,14 @@ pub fn decompose(
         assumed: start.assumed.clone(),
         marks: start.marks,
         trail: None,
-    });
-    while let Some(item) = run.stack.pop() {
-        run.step(item, budget);
+    }));
+    while let Some(work) = run.stack.pop() {
+        match work {
+            Work::Step(item) => run.step(item, budget),
+            Work::GoOn(frame) => run.go_on(&frame),
+        }
     }
-    run.out
+    run.decided()
 }
 
 /// Collects the candidate rules of the filter and of all filters it may jump
@@ -203,7 +244,7 @@ fn gather<'a>(
     device: &'a Device,
     compiled: &mut dyn FnMut(FilterId) -> Option<Arc<Compiled>>,
     conditions: &'a ConditionTable,
-    start: &Start<'_>,
+    start: &Start<'a>,
 ) -> Option<Run<'a>> {
     let mut sets: [Vec<Set>; REGION_SETS] = Default::default();
     let mut ids: [FxHashMap<usize, u32>; REGION_SETS] = Default::default();
@@ -267,6 +308,7 @@ fn gather<'a>(
         slots,
         slot_of,
         conditions,
+        kept: start.kept,
         stack: Vec::new(),
         out: Vec::new(),
     })
@@ -298,16 +340,11 @@ impl Run<'_> {
             let inner = self.universe.intersect(&item.bits, rows);
             self.leave(&item, &inner, budget);
             if known == Known::Open {
-                self.stack.push(Item {
+                self.stack.push(Work::Step(Item {
                     bits: inner.clone(),
-                    slot: item.slot,
-                    list: Rc::clone(&item.list),
-                    at: item.at,
-                    frame: item.frame.clone(),
                     assumed: item.assumed.and_not(&clause),
-                    marks: item.marks,
-                    trail: item.trail.clone(),
-                });
+                    ..item.clone()
+                }));
                 item.assumed = item.assumed.and(&clause);
             }
             item.bits = inner;
@@ -372,16 +409,12 @@ impl Run<'_> {
             } else {
                 (kept.into(), 0)
             };
-            self.stack.push(Item {
+            self.stack.push(Work::Step(Item {
                 bits,
-                slot: item.slot,
                 list,
                 at,
-                frame: item.frame.clone(),
-                assumed: item.assumed.clone(),
-                marks: item.marks,
-                trail: item.trail.clone(),
-            });
+                ..item.clone()
+            }));
         }
     }
 
@@ -425,14 +458,8 @@ impl Run<'_> {
                 let known = item.assumed.of(&[literal]);
                 if known == Known::Open {
                     let denied = Item {
-                        bits: item.bits.clone(),
-                        slot: item.slot,
-                        list: Rc::clone(&item.list),
-                        at: item.at,
-                        frame: None,
                         assumed: item.assumed.and_not(&[literal]),
-                        marks: item.marks,
-                        trail: item.trail.clone(),
+                        ..item.clone()
                     };
                     self.emit(denied, Fate::Deny);
                     item.assumed = item.assumed.and(&[literal]);
@@ -466,14 +493,23 @@ impl Run<'_> {
                 } else {
                     (Rc::clone(&item.list), item.at)
                 };
-                item.frame = Some(Rc::new(Frame {
+                let called = Rc::clone(&self.slots.get(slot)?.list);
+                let frame = Rc::new(Frame {
                     slot: item.slot,
                     list,
                     at,
                     depth,
                     up: item.frame.take(),
-                }));
-                item.list = Rc::clone(&self.slots.get(slot)?.list);
+                    call: (called.len() >= LONG).then(|| Call {
+                        trail: item.trail.clone(),
+                        returned: RefCell::default(),
+                    }),
+                });
+                if frame.call.is_some() {
+                    self.stack.push(Work::GoOn(Rc::clone(&frame)));
+                }
+                item.frame = Some(frame);
+                item.list = called;
                 item.slot = slot;
                 item.at = 0;
                 return Some(item);
@@ -493,11 +529,14 @@ impl Run<'_> {
             Action::Return | Action::Continue | Action::Jump(_) | Action::Goto(_) => {
                 match item.frame.take() {
                     Some(frame) => {
-                        item.slot = frame.slot;
-                        item.list = Rc::clone(&frame.list);
-                        item.at = frame.at;
-                        item.frame = frame.up.clone();
-                        Some(item)
+                        frame.resume(&mut item);
+                        match &frame.call {
+                            Some(call) => {
+                                call.returned.borrow_mut().push(item);
+                                None
+                            }
+                            None => Some(item),
+                        }
                     }
                     None => {
                         self.emit(item, Fate::Permit);
@@ -513,21 +552,127 @@ impl Run<'_> {
     }
 
     fn emit(&mut self, item: Item, fate: Fate) {
-        let mut trail = Vec::new();
-        let mut node = item.trail.as_ref();
-        while let Some(here) = node {
-            trail.push(here.rule);
-            node = here.before.as_ref();
-        }
-        trail.reverse();
-        self.out.push(Decided {
-            region: self.universe.region(&item.bits),
+        self.out.push(Ended {
+            bits: item.bits,
             fate,
             assumed: item.assumed,
-            trail,
             marks: item.marks,
+            trail: item.trail,
         });
     }
+
+    /// Takes packets on that came back from a long list.
+    fn go_on(&mut self, frame: &Frame) {
+        let Some(call) = &frame.call else { return };
+        let returned = call.returned.take();
+        if returned.len() < MANY {
+            self.stack.extend(returned.into_iter().map(Work::Step));
+            return;
+        }
+        // Which of the rules of the list let packets through that do not
+        // differ any more is not told.
+        let mut alike: FxHashMap<(Assumed, Marks, Vec<RuleRef>), Vec<Item>> = FxHashMap::default();
+        let mut order = Vec::new();
+        for item in returned {
+            let kept = self.kept_since(item.trail.as_ref(), call.trail.as_ref());
+            let key = (item.assumed.clone(), item.marks, kept);
+            let group = alike.entry(key.clone()).or_default();
+            if group.is_empty() {
+                order.push(key);
+            }
+            group.push(item);
+        }
+        for key in order {
+            let Some(items) = alike.remove(&key) else {
+                continue;
+            };
+            let Some(first) = items.first().cloned() else {
+                continue;
+            };
+            if items.len() < MANY {
+                self.stack.extend(items.into_iter().map(Work::Step));
+                continue;
+            }
+            let trail = key.2.into_iter().fold(call.trail.clone(), |before, rule| {
+                Some(Rc::new(Trail { rule, before }))
+            });
+            let pieces = items.into_iter().map(|item| item.bits).collect();
+            for bits in self.universe.join(pieces) {
+                self.stack.push(Work::Step(Item {
+                    bits,
+                    trail: trail.clone(),
+                    ..first.clone()
+                }));
+            }
+        }
+    }
+
+    /// The rules of a trail behind `start` that are to be kept, in order.
+    fn kept_since(&self, trail: Option<&Rc<Trail>>, start: Option<&Rc<Trail>>) -> Vec<RuleRef> {
+        let mut out: Vec<RuleRef> = rules(trail)
+            .take_while(|node| start.is_none_or(|start| !std::ptr::eq(*node, &**start)))
+            .map(|node| node.rule)
+            .filter(|rule| self.kept.is_some_and(|kept| kept.contains(rule)))
+            .collect();
+        out.reverse();
+        out
+    }
+
+    /// What became of all packets. Parts of which the same is to be said are
+    /// joined.
+    fn decided(self) -> Vec<Decided> {
+        let Self { universe, out, .. } = self;
+        let few = out.len() < MANY;
+        let mut alike: FxHashMap<(Vec<RuleRef>, Assumed, Marks), usize> = FxHashMap::default();
+        let mut groups: Vec<(Decided, Vec<Bits>)> = Vec::new();
+        for one in out {
+            let mut trail: Vec<RuleRef> = rules(one.trail.as_ref()).map(|node| node.rule).collect();
+            trail.reverse();
+            let key = (trail, one.assumed, one.marks);
+            let known = alike.get(&key).and_then(|&at| groups.get_mut(at));
+            if let Some((decided, pieces)) = known
+                && decided.fate == one.fate
+                && !few
+            {
+                pieces.push(one.bits);
+                continue;
+            }
+            let decided = Decided {
+                region: universe.region(&one.bits),
+                fate: one.fate,
+                assumed: key.1.clone(),
+                trail: key.0.clone(),
+                marks: key.2,
+            };
+            alike.insert(key, groups.len());
+            groups.push((decided, vec![one.bits]));
+        }
+        let mut out = Vec::with_capacity(groups.len());
+        for (decided, pieces) in groups {
+            for bits in universe.join(pieces) {
+                out.push(Decided {
+                    region: universe.region(&bits),
+                    ..decided.clone()
+                });
+            }
+        }
+        out
+    }
+}
+
+impl Frame {
+    /// Puts packets to where the list goes on.
+    fn resume(&self, item: &mut Item) {
+        item.slot = self.slot;
+        item.list = Rc::clone(&self.list);
+        item.at = self.at;
+        item.frame.clone_from(&self.up);
+    }
+}
+
+/// The rules of a trail, the last one first.
+fn rules(trail: Option<&Rc<Trail>>) -> impl Iterator<Item = &Trail> {
+    std::iter::successors(trail.map(|t| &**t), |node| node.before.as_deref())
 }
 
 fn carries(marks: Marks, test: MarkTest) -> bool {

@@ -234,6 +234,44 @@ impl Universe {
         }
     }
 
+    /// Joins pieces that differ in one dimension alone, until none are left
+    /// that do.
+    #[must_use]
+    pub fn join(&self, pieces: Vec<Bits>) -> Vec<Bits> {
+        let mut all = pieces;
+        loop {
+            let count = all.len();
+            for dim in 0..REGION_SETS {
+                all = self.join_in(dim, all);
+            }
+            if all.len() == count {
+                return all;
+            }
+        }
+    }
+
+    fn join_in(&self, dim: usize, pieces: Vec<Bits>) -> Vec<Bits> {
+        let span = self.offsets[dim]..self.offsets[dim + 1];
+        let mut alike: FxHashMap<Bits, usize> = FxHashMap::default();
+        let mut out: Vec<Bits> = Vec::new();
+        for piece in pieces {
+            let mut others = piece.clone();
+            others[span.clone()].fill(0);
+            match alike.get(&others) {
+                Some(&at) => {
+                    for word in span.clone() {
+                        out[at][word] |= piece[word];
+                    }
+                }
+                None => {
+                    alike.insert(others, out.len());
+                    out.push(piece);
+                }
+            }
+        }
+        out
+    }
+
     /// The piece as packets and ways.
     #[must_use]
     pub fn region(&self, piece: &[u64]) -> Region {

@@ -37,6 +37,10 @@ pub struct Joint {
     pub same: bool,
 }
 
+/// How many outcomes of one flow are told apart. What becomes of more packets
+/// after the change is not looked at, if the change may concern them.
+const CASES: usize = 40_000;
+
 /// Whether packets pass on a side: `None` if that cannot be told.
 type Passes = Option<bool>;
 
@@ -188,8 +192,13 @@ impl<'s, 'a> Comparison<'s, 'a> {
     #[must_use]
     pub fn judge_packets(&self, flow: &Flow, packets: Vec<(Family, Product)>) -> Judgement {
         let mut out = Judgement::default();
+        let first = Within {
+            kept: self.locality.changed(SideName::Before),
+            ..Within::default()
+        };
         for (family, product) in packets {
-            for before in run(self.before, flow, family, &product, &Assumed::default()) {
+            let assumed = Assumed::default();
+            for before in run_within(self.before, flow, family, &product, &assumed, &first) {
                 let entered = before.piece.entered();
                 let assumed = before.piece.assumed.clone();
                 let before = Arc::new(before);
@@ -208,6 +217,19 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     });
                     continue;
                 }
+                if out.joints.len() >= CASES {
+                    let mut after = (*before).clone();
+                    after.disposition = Disposition::Exhausted;
+                    out.joints.push(Joint {
+                        family,
+                        product: entered,
+                        assumed,
+                        before,
+                        after: Arc::new(after),
+                        same: false,
+                    });
+                    continue;
+                }
                 // What is outside the snapshot does not change with it.
                 let assumed = if before.crossings.len() > 1 {
                     self.before.without_tunnels(&assumed)
@@ -215,6 +237,7 @@ impl<'s, 'a> Comparison<'s, 'a> {
                     assumed.clone()
                 };
                 let within = Within {
+                    kept: self.locality.changed(SideName::After),
                     enter: self.same_place(&before),
                     lenient: before.disposition == Disposition::Local,
                     ..Within::default()

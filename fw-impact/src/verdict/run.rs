@@ -3,9 +3,11 @@
 use crate::graph::device::Query;
 use crate::graph::topology::Place;
 use crate::graph::{Disposition, Outcome, Side};
+use crate::packet_set::decompose::RuleRef;
 use crate::packet_set::{Assumed, Budget, Dim, Product, Set};
 use fw_model::evaluate::Journey;
 use fw_model::{Endpoint, Family, Flow};
+use rustc_hash::FxHashSet;
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -25,7 +27,11 @@ pub fn run(
 /// cost. Interfaces are numbers, of the only device there is or that the flow
 /// names.
 #[derive(Clone, Debug, Default)]
-pub struct Within {
+pub struct Within<'w> {
+    /// Rules, a device, that a record names wherever they had a say. Others are
+    /// left out of it where packets that many of them let through are taken
+    /// together again.
+    pub kept: &'w [FxHashSet<RuleRef>],
     /// Only packets that may come in, and where nothing tells it leave, by these
     /// interfaces.
     pub ways: Option<[Set; 2]>,
@@ -49,7 +55,7 @@ pub fn run_within(
     family: Family,
     product: &Product,
     assumed: &Assumed,
-    within: &Within,
+    within: &Within<'_>,
 ) -> Vec<Outcome> {
     let to_device = match &flow.to {
         Endpoint::Device(name) => Some(name.as_str()),
@@ -93,6 +99,7 @@ pub fn run_within(
         application: flow.application.as_deref(),
         user: flow.user.as_ref().map(Option::as_deref),
         egress: egress.as_deref(),
+        kept: within.kept,
         egress_within: within.ways.as_ref().map(|[_, egress]| egress),
         replies: flow.check_return,
         exact: within.exact,

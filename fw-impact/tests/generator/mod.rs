@@ -203,9 +203,11 @@ impl Generator {
             },
             ..Device::default()
         };
-        let leaf = self.filter("leaf", &[], Action::Return, 4);
+        // Packets that come back from long lists are taken together.
+        let (short, long) = (self.below(2), self.below(2));
+        let leaf = self.filter("leaf", &[], Action::Return, 4 + 12 * long);
         let leaf = device.add_filter(leaf);
-        let branch = self.filter("branch", &[leaf], Action::Return, 5);
+        let branch = self.filter("branch", &[leaf], Action::Return, 5 + 12 * short);
         let branch = device.add_filter(branch);
         let default = if self.below(2) == 0 {
             Action::Deny
