@@ -30,8 +30,7 @@ pub(super) fn both(
     family: Family,
     region: &Product,
     ways: Option<&[Set; 2]>,
-    first: SideName,
-    touching: Option<&FxHashSet<RuleRef>>,
+    (first, touching): (SideName, Option<&FxHashSet<RuleRef>>),
     room: Room,
 ) -> Found {
     let first_is_before = first == SideName::Before;

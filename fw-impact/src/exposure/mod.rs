@@ -300,8 +300,7 @@ fn of_device(
                     family,
                     &region,
                     None,
-                    first,
-                    None,
+                    (first, None),
                     Room::ALL,
                 ));
             }
@@ -348,8 +347,7 @@ fn of_device(
                 family,
                 &packets,
                 Some(&seed.ways),
-                first,
-                rules,
+                (first, rules),
                 room,
             );
             // All cases of a rule or none: branches of one unknown belong
