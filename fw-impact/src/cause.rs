@@ -97,18 +97,27 @@ struct Tried {
 #[derive(Default)]
 struct Met {
     /// Rules, with the position of their device.
-    rules: FxHashSet<(usize, RuleRef)>,
-    routes: FxHashSet<Span>,
+    rules: Vec<(usize, RuleRef)>,
+    routes: Vec<Span>,
+    known_rules: FxHashSet<(usize, RuleRef)>,
+    known_routes: FxHashSet<Span>,
 }
 
 impl Met {
     fn add(&mut self, outcome: &Outcome) {
         let there = outcome.crossings.iter().map(|c| c.route);
         let back = outcome.returns.iter().map(|r| r.route);
-        self.routes.extend(there.chain(back).flatten());
+        for span in there.chain(back).flatten() {
+            if self.known_routes.insert(span) {
+                self.routes.push(span);
+            }
+        }
         for visit in &outcome.visits {
-            let rules = visit.rules.iter().map(|&rule| (visit.device, rule));
-            self.rules.extend(rules);
+            for rule in visit.rules.iter().map(|&rule| (visit.device, rule)) {
+                if self.known_rules.insert(rule) {
+                    self.rules.push(rule);
+                }
+            }
         }
     }
 }

@@ -28,9 +28,9 @@ pub(super) fn both(
     comparison: &Comparison<'_, '_>,
     flow: &Flow,
     family: Family,
-    (region, ways): (&Product, Option<&[Set; 2]>),
-    first: SideName,
-    touching: Option<&FxHashSet<RuleRef>>,
+    region: &Product,
+    ways: Option<&[Set; 2]>,
+    (first, touching): (SideName, Option<&FxHashSet<RuleRef>>),
     room: Room,
 ) -> Found {
     let first_is_before = first == SideName::Before;

@@ -298,9 +298,9 @@ fn of_device(
                     comparison,
                     &flow,
                     family,
-                    (&region, None),
-                    first,
+                    &region,
                     None,
+                    (first, None),
                     Room::ALL,
                 ));
             }
@@ -345,9 +345,9 @@ fn of_device(
                 comparison,
                 &flow,
                 family,
-                (&packets, Some(&seed.ways)),
-                first,
-                rules,
+                &packets,
+                Some(&seed.ways),
+                (first, rules),
                 room,
             );
             // All cases of a rule or none: branches of one unknown belong
