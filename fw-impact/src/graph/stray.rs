@@ -4,9 +4,10 @@
 use super::device::{Inside, Query, Situation, Way, split_protocols};
 use super::journey::{Crossing, Disposition, Outcome, Return, Traveller};
 use super::piece::{Fields, Passage, field};
-use super::return_path::{Hopping, Reply};
+use super::return_path::Reply;
 use super::route_table::{Exit, Hop};
 use super::side::Side;
+use super::way_back::Hopping;
 use crate::packet_set::decompose::Marks;
 use crate::packet_set::product::Dim;
 use fw_model::packet::{ConnectionState, tcp_flags};
