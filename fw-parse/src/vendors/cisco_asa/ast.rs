@@ -100,6 +100,8 @@ pub struct Config<'a> {
     pub no_proxy_arp: Vec<&'a str>,
     /// `no sysopt connection permit-vpn`.
     pub vpn_is_filtered: bool,
+    /// `forward-reference enable`: what is in use may be deleted.
+    pub forward_references: bool,
     /// Lines that work beside the policy and are flagged: what, line.
     pub beside: Vec<(Beside<'a>, Place)>,
     /// A routing protocol is configured.

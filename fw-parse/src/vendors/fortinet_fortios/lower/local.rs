@@ -11,8 +11,9 @@ use ipnet::IpNet;
 use std::sync::Arc;
 
 /// The services by which administrators log in. If all administrators have
-/// trusted hosts, the device does not answer others there: FortiOS
-/// administration guide, "Trusted hosts".
+/// trusted hosts, the device does not answer others there: FortiGate
+/// administration guide, "Using trusted hosts"
+/// (<https://manualsdump.com/en/manuals/fortinet-100a/281670/111>).
 const BY_LOGIN: [&str; 4] = ["https", "ssh", "http", "telnet"];
 
 fn depends(word: &str, hosts: &[IpNet], span: Option<Span>) -> Action {
