@@ -251,10 +251,16 @@ impl Case<'_> {
         }
     }
 
-    fn exposure(&mut self, expect: &toml::Value, report: &Value) {
-        let all: Vec<&Value> = list(report, "exposure").collect();
+    /// What is said of a list of the report: `exposure` or `closed`.
+    fn exposure(&mut self, name: &str, expect: &toml::Value, report: &Value) {
+        let groups = format!("{name}_groups");
+        let all: Vec<&Value> = list(report, name).collect();
         if let Some(count) = expect.get("count").and_then(toml::Value::as_integer) {
-            self.same("exposure count", &count.to_string(), &all.len().to_string());
+            self.same(
+                &format!("{name} count"),
+                &count.to_string(),
+                &all.len().to_string(),
+            );
         }
         if let Some(possible) = expect.get("possible").and_then(toml::Value::as_integer) {
             let found = all
@@ -262,26 +268,26 @@ impl Case<'_> {
                 .filter(|e| text(e, "certainty") == "possible")
                 .count();
             self.same(
-                "exposure possible",
+                &format!("{name} possible"),
                 &possible.to_string(),
                 &found.to_string(),
             );
         }
         self.same_list(
-            "exposure regions",
+            &format!("{name} regions"),
             strings(expect.get("regions")),
             all.iter().map(|e| region(e)).collect(),
         );
         self.same_list(
-            "exposure groups",
+            &groups,
             strings(expect.get("groups")),
-            list(report, "exposure_groups").map(group).collect(),
+            list(report, &groups).map(group).collect(),
         );
-        let summed: u64 = list(report, "exposure_groups")
+        let summed: u64 = list(report, &groups)
             .filter_map(|g| g.get("regions").and_then(Value::as_u64))
             .sum();
         self.same(
-            "regions of all groups",
+            &format!("{name} regions of all groups"),
             &all.len().to_string(),
             &summed.to_string(),
         );
@@ -304,6 +310,7 @@ fn judge(case: &Path, schema: &Value, documented: &str) -> Vec<String> {
             "arguments",
             "flow",
             "exposure",
+            "closed",
             "assumptions",
             "findings",
             "diagnostics",
@@ -355,8 +362,10 @@ fn judge(case: &Path, schema: &Value, documented: &str) -> Vec<String> {
     {
         checks.flow(flow, report);
     }
-    if let Some(exposure) = expect.get("exposure") {
-        checks.exposure(exposure, report);
+    for name in ["exposure", "closed"] {
+        if let Some(expect) = expect.get(name) {
+            checks.exposure(name, expect, report);
+        }
     }
     checks.same_list(
         "changes",

@@ -16,7 +16,7 @@ use crate::trace::Ways;
 use crate::verdict::{Comparison, Difference, Judgement, Part, any_own, perhaps_own, usual_ports};
 use fw_model::evaluate::MUST_BE_IDENTIFIED;
 use fw_model::{Endpoint, Expect, Family, Flow, Quantity};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What of the options matters for one flow.
 #[derive(Clone, Copy, Debug)]
@@ -283,25 +283,35 @@ fn all_reasons(
 ) -> Vec<Reason> {
     let mut out = Vec::new();
     let mut by_port = ByPort::default();
+    // Many branches rest on few conditions: each is put into words once.
+    let mut variables: BTreeMap<(bool, Option<usize>), BTreeSet<u32>> = BTreeMap::new();
     let open = |p: &&Part| p.before.is_none() || p.after.is_none();
     for part in judgement.cells.iter().filter(open) {
         for joint in part.members.iter().filter_map(|&m| judgement.joints.get(m)) {
-            let device = joint
-                .after
-                .crossings
-                .last()
-                .and_then(|c| comparison.after.devices.get(c.device))
-                .map_or("", |d| d.device.name.as_str());
-            let (side, name, outcome) = if part.after.is_none() {
-                (comparison.after, SideName::After, &joint.after)
+            let device = joint.after.crossings.last().map(|c| c.device);
+            let on_after = part.after.is_none();
+            let (side, outcome) = if on_after {
+                (comparison.after, &joint.after)
             } else {
-                (comparison.before, SideName::Before, &joint.before)
+                (comparison.before, &joint.before)
             };
             if outcome.disposition == Disposition::Permitted {
                 by_port.take_note(side, &joint.assumed);
             }
-            out.extend(reasons(side, name, device, &joint.assumed));
+            let assumed = variables.entry((on_after, device)).or_default();
+            assumed.extend(joint.assumed.variables());
         }
+    }
+    for ((on_after, device), variables) in variables {
+        let device = device
+            .and_then(|number| comparison.after.devices.get(number))
+            .map_or("", |d| d.device.name.as_str());
+        let (side, name) = if on_after {
+            (comparison.after, SideName::After)
+        } else {
+            (comparison.before, SideName::Before)
+        };
+        out.extend(reasons(side, name, device, variables.into_iter()));
     }
     if before == FlowVerdict::Undecided || after == FlowVerdict::Undecided {
         out.extend(comparison.opaque_reasons(judgement));

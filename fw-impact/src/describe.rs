@@ -2,10 +2,10 @@
 
 use crate::graph::journey::{Act, Visit};
 use crate::graph::{Disposition, Outcome, Side};
+use crate::packet_set::Product;
 use crate::packet_set::decompose::RuleRef;
 use crate::packet_set::minimize::minimize;
 use crate::packet_set::product::Dim;
-use crate::packet_set::{Assumed, Product};
 use crate::report::{
     AssumptionReport, Decision, Reason, ReasonKind, Region, Side as SideName, WitnessPacket,
 };
@@ -129,7 +129,8 @@ const KNOWN: [u128; 5] = [
 /// An address of a set that looks like a host: not the first of a larger
 /// range, which may be a network address. `at` tells sources from destinations.
 fn host(set: &IntervalSet, at: usize) -> Option<u128> {
-    let &(low, high) = set.ranges().first()?;
+    let larger = set.ranges().iter().find(|(low, high)| high - low > 2);
+    let &(low, high) = larger.or_else(|| set.ranges().first())?;
     let [v4, v6] = STRANGERS;
     let v6_too = set.last()? > u128::from(u32::MAX);
     let stranger = if v6_too { v6 } else { v4 }.get(at).copied();
@@ -157,6 +158,15 @@ fn usual_service(set: &IntervalSet) -> Option<u128> {
         .or_else(|| set.first())
 }
 
+/// A source and a destination of a product that look like hosts, two if it
+/// has two.
+fn hosts(product: &Product) -> Option<[u128; 2]> {
+    let to = host(product.get(Dim::Destination), 1)?;
+    let from = product.get(Dim::Source);
+    let others = from.subtract(&IntervalSet::single(to));
+    Some([host(&others, 0).or_else(|| host(from, 0))?, to])
+}
+
 /// A packet of a product that people would expect.
 #[must_use]
 pub fn typical(family: Family, product: &Product) -> Option<Packet> {
@@ -167,24 +177,18 @@ pub fn typical(family: Family, product: &Product) -> Option<Packet> {
     } else {
         ports.first()?
     };
-    packet(
-        family,
-        [
-            host(product.get(Dim::Source), 0)?,
-            host(product.get(Dim::Destination), 1)?,
-            service,
-            port,
-        ],
-    )
+    let [from, to] = hosts(product)?;
+    packet(family, [from, to, service, port])
 }
 
 /// The packet of `product` that differs from `other` in as few fields as
 /// possible, with the number of fields that are equal.
 #[must_use]
 pub fn nearest(product: &Product, other: [u128; 4]) -> Option<([u128; 4], usize)> {
+    let [from, to] = hosts(product)?;
     let usual = [
-        host(product.get(Dim::Source), 0)?,
-        host(product.get(Dim::Destination), 1)?,
+        from,
+        to,
         usual_service(product.get(Dim::Service))?,
         product.get(Dim::SourcePort).first()?,
     ];
@@ -425,11 +429,15 @@ pub const fn action_text(action: &Action, act: Act) -> &'static str {
     }
 }
 
-/// The conditions that assumptions are about, as reasons.
+/// The conditions that variables stand for, as reasons.
 #[must_use]
-pub fn reasons(side: &Side<'_>, name: SideName, device: &str, assumed: &Assumed) -> Vec<Reason> {
-    let mut out: Vec<Reason> = assumed
-        .variables()
+pub fn reasons(
+    side: &Side<'_>,
+    name: SideName,
+    device: &str,
+    variables: impl Iterator<Item = u32>,
+) -> Vec<Reason> {
+    let mut out: Vec<Reason> = variables
         .filter_map(|v| side.conditions.condition(v))
         .map(|condition| {
             let span = side.span_of(&condition.key);

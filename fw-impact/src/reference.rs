@@ -349,8 +349,8 @@ fn unknown(exit: &Exit) -> bool {
 fn on_a_way(side: &Side<'_>, outcome: &Outcome) -> bool {
     let mut variables = outcome.piece.assumed.variables();
     variables.any(|v| {
-        let choice = side.conditions.choice_of(v);
-        choice.is_some_and(|(name, _)| name.starts_with("egress of "))
+        let way = side.conditions.way_of(v);
+        way.is_some_and(|(end, _)| end == End::Egress)
     })
 }
 
@@ -373,14 +373,10 @@ fn compare(
     };
     let mut paths = false;
     let number = |name: Option<&str>| side.devices.get(case.device)?.interfaces().number(name?);
-    let truth = |variable: u32| match side.conditions.choice_of(variable) {
-        Some((choice, set)) if choice.starts_with("ingress of ") => {
-            number(case.ingress).is_some_and(|n| set.contains(n))
-        }
-        Some((choice, set)) if choice.starts_with("egress of ") => {
-            number(case.leaves).is_some_and(|n| set.contains(n))
-        }
-        _ => side
+    let truth = |variable: u32| match side.conditions.way_of(variable) {
+        Some((End::Ingress, set)) => number(case.ingress).is_some_and(|n| set.contains(n)),
+        Some((End::Egress, set)) => number(case.leaves).is_some_and(|n| set.contains(n)),
+        None => side
             .conditions
             .condition(variable)
             .is_some_and(|c| holds(&c)),
@@ -470,7 +466,7 @@ fn compare(
         && !side
             .devices
             .get(case.device)
-            .is_some_and(|here| exposure::turned_back(here, case.ingress, &evaluation))
+            .is_some_and(|here| exposure::ways::turned_back(here, case.ingress, &evaluation))
         && evaluate_reply(device, &evaluation, &context)
             == fw_model::evaluate::Disposition::Permitted;
     out.packets += 1;

@@ -5,6 +5,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The schema identifier of [`ImpactReport`].
 pub const IMPACT_SCHEMA: &str = "fwimpact/impact/1";
@@ -547,7 +548,16 @@ pub struct Exposure {
     /// The interfaces by which they enter and leave, where that matters.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub path: Option<String>,
-    /// `certain`, or `possible` if a line that is not understood may open it.
+    /// What is known of them.
+    #[serde(flatten)]
+    pub grounds: Arc<Grounds>,
+}
+
+/// What is known of packets that are opened or closed: many entries of a list
+/// share it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Grounds {
+    /// `certain`, or `possible` if something that cannot be decided has a say.
     pub certainty: Certainty,
     /// A packet of it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -590,16 +600,9 @@ pub struct TrafficGroup {
     /// of the traffic may take only some of them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub paths: Vec<String>,
-    /// `certain`, or `possible`.
-    pub certainty: Certainty,
-    /// A packet of it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub witness: Option<WitnessPacket>,
-    /// The deciding rules of both sides.
-    pub decided_by: DecidedBy,
-    /// Lines that keep it from being certain.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub reasons: Vec<Reason>,
+    /// What is known of it.
+    #[serde(flatten)]
+    pub grounds: Arc<Grounds>,
 }
 
 /// The values that a field of some packets takes, in the shorter of two forms:

@@ -108,7 +108,7 @@ impl<'s, 'a> Ways<'s, 'a> {
     /// Adds packets and what becomes of them.
     pub fn add(&mut self, family: Family, product: &Product, assumed: &Assumed, outcome: &Outcome) {
         let steps = steps(self.side, outcome);
-        let why = reasons(self.side, self.name, "", assumed);
+        let why = reasons(self.side, self.name, "", assumed.variables());
         let word = match outcome.disposition {
             Disposition::Permitted | Disposition::Local | Disposition::Own => {
                 FlowVerdict::Permitted

@@ -55,7 +55,7 @@ pub fn all(report: &ImpactReport) -> Vec<Issue> {
         .map(of_flow)
         .collect();
     for e in &report.exposure_groups {
-        let possible = e.certainty == Certainty::Possible;
+        let possible = e.grounds.certainty == Certainty::Possible;
         let what = words::group_sentence(e);
         out.push(Issue {
             code: "exposure".into(),

@@ -142,6 +142,7 @@ fn opened(list: &[TrafficGroup]) -> String {
     let mut out = String::from("\n");
     for e in list.iter().take(REGIONS) {
         let at = e
+            .grounds
             .decided_by
             .after
             .first()

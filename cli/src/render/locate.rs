@@ -90,12 +90,13 @@ pub fn flow(flow: &FlowReport) -> Vec<Spot> {
 /// The lines that open or close something.
 pub fn group(group: &TrafficGroup) -> Vec<Spot> {
     let mut out: Vec<Spot> = group
+        .grounds
         .decided_by
         .after
         .iter()
         .filter_map(of_decision)
         .collect();
-    for reason in &group.reasons {
+    for reason in &group.grounds.reasons {
         if let (Some(file), Some(line)) = (&reason.file, reason.line) {
             out.push(Spot {
                 path: plain_path(file).to_owned(),
@@ -104,7 +105,14 @@ pub fn group(group: &TrafficGroup) -> Vec<Spot> {
             });
         }
     }
-    out.extend(group.decided_by.before.iter().filter_map(of_decision));
+    out.extend(
+        group
+            .grounds
+            .decided_by
+            .before
+            .iter()
+            .filter_map(of_decision),
+    );
     out
 }
 

@@ -1,6 +1,7 @@
 //! Reports made by hand, for the tests of all formats.
 
 use fw_impact::report::*;
+use std::sync::Arc;
 
 pub fn flow(id: &str, service: &str, ends: (&str, &str), impact: Impact) -> FlowReport {
     let (before, after, exit_code) = match impact {
@@ -284,23 +285,25 @@ pub fn exposure(certainty: Certainty) -> Exposure {
         region: region("0.0.0.0/0", "192.0.2.0/24", "3389"),
         device: "edge".into(),
         path: Some("outside -> inside".into()),
-        certainty,
-        witness: None,
-        decided_by: DecidedBy {
-            before: vec![decision("deny", "implicit deny", None, None)],
-            after: vec![Decision {
-                file: Some("edge-new.cfg".into()),
-                ..decision(
-                    "permit",
-                    "3",
-                    Some(62),
-                    Some(
-                        "access-list OUT_IN extended permit tcp any 192.0.2.0 255.255.255.0 eq 3389",
-                    ),
-                )
-            }],
-        },
-        reasons: Vec::new(),
+        grounds: Arc::new(Grounds {
+            certainty,
+            witness: None,
+            decided_by: DecidedBy {
+                before: vec![decision("deny", "implicit deny", None, None)],
+                after: vec![Decision {
+                    file: Some("edge-new.cfg".into()),
+                    ..decision(
+                        "permit",
+                        "3",
+                        Some(62),
+                        Some(
+                            "access-list OUT_IN extended permit tcp any 192.0.2.0 255.255.255.0 eq 3389",
+                        ),
+                    )
+                }],
+            },
+            reasons: Vec::new(),
+        }),
     }
 }
 
@@ -321,10 +324,7 @@ pub fn group(certainty: Certainty) -> TrafficGroup {
         regions: 1,
         device: one.device,
         paths: one.path.into_iter().collect(),
-        certainty,
-        witness: None,
-        decided_by: one.decided_by,
-        reasons: Vec::new(),
+        grounds: one.grounds,
     }
 }
 

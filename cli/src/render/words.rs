@@ -67,7 +67,7 @@ pub fn told_in_short(report: &ImpactReport) -> String {
     let possible = report
         .exposure_groups
         .iter()
-        .filter(|e| e.certainty == Certainty::Possible)
+        .filter(|e| e.grounds.certainty == Certainty::Possible)
         .count();
     match (report.exposure_groups.len() - possible, possible) {
         (0, 0) => {}

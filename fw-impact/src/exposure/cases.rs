@@ -1,16 +1,20 @@
 //! What becomes of the packets of a device: the parts of them that end
 //! differently, by the path that they take.
 
-use super::Differences;
-use super::branches::other_branches;
+use super::branches::{Paths, path_ends, path_words};
+use super::{Differences, relocated};
 use crate::describe::{decisions, reasons};
 use crate::graph::{Disposition, Outcome};
+use crate::packet_set::minimize::minimize;
+use crate::packet_set::overlay::{WORK, overlay};
 use crate::packet_set::product::{Dim, subtract_all};
 use crate::packet_set::{Product, Set};
 use crate::report::{Certainty, DecidedBy, Reason, Side as SideName};
-use crate::verdict::{Comparison, Difference, Joint, Part, any_own, perhaps_own};
+use crate::verdict::{Comparison, Difference, Joint, Part, Picked, any_own, perhaps_own};
+use fw_model::Family;
 use fw_model::evaluate::Journey;
-use fw_model::{ConditionKind, Family};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Which way packets take that begin or end at the device.
@@ -20,25 +24,6 @@ const fn words(journey: Journey) -> Option<&'static str> {
         Journey::ToDevice => Some("to the device itself"),
         Journey::FromDevice => Some("of the device itself"),
     }
-}
-
-/// The path of packets that the snapshot leaves open, as words.
-fn path_of(comparison: &Comparison<'_, '_>, joint: &Joint) -> Option<String> {
-    let open = joint
-        .assumed
-        .variables()
-        .filter_map(|v| comparison.before.conditions.condition(v))
-        .any(|c| c.kind == ConditionKind::Path);
-    if !open {
-        return None;
-    }
-    let crossing = joint.after.crossings.first()?;
-    let words = |end| joint.after.piece.interface_words(end);
-    Some(format!(
-        "{} -> {}",
-        words(crossing.ingress.as_ref()),
-        words(crossing.egress.as_ref())
-    ))
 }
 
 /// The interfaces by which the packets of a joint may come in, by number;
@@ -56,10 +41,12 @@ fn entering(joint: &Joint) -> Option<Set> {
 
 /// Parts that cannot be decided for all the interfaces by which packets may
 /// come in, but for each of them: one part for each set of interfaces that
-/// share no branch, and its path in words.
+/// share no branch, and its path in words. The joints that take the path come
+/// first.
 fn by_ingress(
     comparison: &Comparison<'_, '_>,
     joints: &[Joint],
+    takes: &dyn Fn(usize) -> bool,
     part: Part,
 ) -> Vec<(Option<String>, Part)> {
     // Sets that overlap are one.
@@ -85,7 +72,7 @@ fn by_ingress(
     classes
         .into_iter()
         .map(|(set, mut members)| {
-            members.sort_unstable();
+            members.sort_unstable_by_key(|&m| (!takes(m), m));
             let path = members
                 .first()
                 .and_then(|&m| joints.get(m))
@@ -109,7 +96,65 @@ pub(super) fn list(
     comparison: &Comparison<'_, '_>,
     (family, journey): (Family, Journey),
     device: &str,
-    joints: Vec<Joint>,
+    joints: &[Joint],
+    declared: &[&Product],
+    out: &mut Differences,
+) {
+    // Each open path is a case of its own, so that its verdicts are certain.
+    let mut known: FxHashMap<_, Option<String>> = FxHashMap::default();
+    let paths = Paths::new(comparison.before.conditions, joints, |joint, open| {
+        let path = open.then(|| {
+            let path = known.entry(path_ends(joint));
+            path.or_insert_with(|| path_words(joint)).clone()
+        });
+        path.flatten().or_else(|| words(journey).map(str::to_owned))
+    });
+    list_paths(
+        comparison,
+        (family, journey),
+        device,
+        (joints, &paths),
+        declared,
+        out,
+    );
+}
+
+/// Adds what became of packets whose senders live behind another interface
+/// than before, unless the lists have them already.
+pub(super) fn list_relocated(
+    comparison: &Comparison<'_, '_>,
+    (family, journey): (Family, Journey),
+    device: &str,
+    joints: &[Joint],
+    declared: &[&Product],
+    out: &mut Differences,
+) {
+    if joints.is_empty() {
+        return;
+    }
+    let paths = Paths::new(comparison.before.conditions, joints, |joint, _| {
+        let path = relocated::path_of(joint);
+        match words(journey) {
+            Some(words) => path.map(|path| format!("{words}, {path}")),
+            None => path,
+        }
+    });
+    let told: Vec<Product> = [&out.opened, &out.closed]
+        .iter()
+        .flat_map(|list| list.packets().0)
+        .filter(|l| l.family == family && l.journey == Some(journey))
+        .flat_map(|l| l.packets.to_vec())
+        .collect();
+    let known: Vec<&Product> = declared.iter().copied().chain(&told).collect();
+    let kind = (family, journey);
+    list_paths(comparison, kind, device, (joints, &paths), &known, out);
+}
+
+fn list_paths(
+    comparison: &Comparison<'_, '_>,
+    (family, journey): (Family, Journey),
+    device: &str,
+    (joints, paths): (&[Joint], &Paths<'_>),
     declared: &[&Product],
     out: &mut Differences,
 ) {
@@ -124,74 +169,100 @@ pub(super) fn list(
         (Some(perhaps), Journey::FromDevice) => any_own(family, product, Dim::Source, perhaps),
         _ => product,
     };
-    // Each open path is a case of its own, so that its verdicts are certain.
-    let mut by_path: Vec<(Option<String>, Vec<Joint>)> = Vec::new();
-    for joint in joints {
-        let path = path_of(comparison, &joint).or(words(journey).map(str::to_owned));
-        match by_path.iter_mut().find(|(p, _)| *p == path) {
-            Some((_, list)) => list.push(joint),
-            None => by_path.push((path, vec![joint])),
-        }
-    }
-    let beside: Vec<Vec<Joint>> = (0..by_path.len())
-        .map(|at| other_branches(comparison, &by_path, at))
-        .collect();
-    for ((path, mut joints), beside) in by_path.into_iter().zip(beside) {
-        let own = joints.len();
-        joints.extend(beside);
-        for (path, parts) in cases(comparison, path, &joints, own) {
-            let mut seen: [Vec<Product>; 4] = Default::default();
+    for at in 0..paths.len() {
+        for (path, parts) in cases(comparison, paths, at, joints) {
+            let mut lists: [Vec<Part>; 4] = Default::default();
             for part in parts {
                 let opens = |m: &usize| joints.get(*m).is_some_and(may_open);
-                let (at, list) = match part.difference {
+                let number = match part.difference {
                     Difference::None => continue,
-                    Difference::Gained => (0, &mut out.opened),
-                    Difference::Lost => (1, &mut out.closed),
-                    Difference::Undecided if part.members.iter().any(opens) => {
-                        (2, &mut out.undecided)
-                    }
-                    Difference::Undecided => (3, &mut out.perhaps_closed),
+                    Difference::Gained => 0,
+                    Difference::Lost => 1,
+                    Difference::Undecided if part.members.iter().any(opens) => 2,
+                    Difference::Undecided => 3,
                 };
-                // Each packet of a list once.
-                let Some(seen) = seen.get_mut(at) else {
-                    continue;
-                };
-                let fresh = subtract_all(vec![part.product.clone()], seen.iter());
-                let fresh = subtract_all(fresh, declared.iter().copied());
-                if fresh.is_empty() {
-                    continue;
+                if let Some(list) = lists.get_mut(number) {
+                    list.push(part);
                 }
-                seen.extend(fresh.iter().cloned());
-                let Some((certainty, rules, why)) = told(comparison, device, &joints, &part) else {
-                    continue;
-                };
-                list.add(
-                    (family, journey, certainty),
-                    device,
-                    (rules, why),
-                    (&path, fresh.into_iter().map(&at_home)),
-                );
+            }
+            let all = [
+                &mut out.opened,
+                &mut out.closed,
+                &mut out.undecided,
+                &mut out.perhaps_closed,
+            ];
+            for (list, parts) in all.into_iter().zip(lists) {
+                for (part, packets) in once(&parts) {
+                    let packets = subtract_all(packets, declared.iter().copied());
+                    if packets.is_empty() {
+                        continue;
+                    }
+                    let Some((certainty, rules, why)) = told(comparison, device, joints, part)
+                    else {
+                        continue;
+                    };
+                    list.add(
+                        (family, journey, certainty),
+                        device,
+                        (rules, why),
+                        (&path, packets.into_iter().map(&at_home)),
+                    );
+                }
             }
         }
     }
 }
 
-/// The parts of packets by the path that they take. Only the first joints,
-/// `own` of them, are of that path; the others are branches beside it.
+/// The packets of each part that are in none before it: each packet of a list
+/// once.
+fn once(parts: &[Part]) -> Vec<(&Part, Vec<Product>)> {
+    let products: Vec<&Product> = parts.iter().map(|part| &part.product).collect();
+    let found = overlay(&products, &|_| true, WORK);
+    let mut out: Vec<(&Part, Vec<Product>)> = parts.iter().map(|p| (p, Vec::new())).collect();
+    let first = |held: &Vec<usize>| held.first().copied();
+    let cells = found
+        .cells
+        .into_iter()
+        .map(|(cell, held)| (first(&held), cell));
+    let crowded = found
+        .crowds
+        .into_iter()
+        .flatten()
+        .map(|(product, at)| (Some(at), product));
+    for (at, product) in cells.chain(crowded) {
+        if let Some((_, packets)) = at.and_then(|at| out.get_mut(at)) {
+            packets.push(product);
+        }
+    }
+    for (_, packets) in &mut out {
+        *packets = minimize(std::mem::take(packets));
+    }
+    out
+}
+
+/// The parts of packets that are treated differently, or may be, by the path
+/// that they take: that of the branches on which they are.
 fn cases(
     comparison: &Comparison<'_, '_>,
-    path: Option<String>,
+    paths: &Paths<'_>,
+    at: usize,
     joints: &[Joint],
-    own: usize,
 ) -> Vec<(Option<String>, Vec<Part>)> {
-    let mut out: Vec<(Option<String>, Vec<Part>)> = vec![(path, Vec::new())];
-    for part in comparison.parts(joints) {
+    let mut out: Vec<(Option<String>, Vec<Part>)> = vec![(paths.words(at), Vec::new())];
+    let takes = |m: usize| paths.takes(m, at);
+    let differs = |m: usize| takes(m) && joints.get(m).is_some_and(|j| comparison.differs(j));
+    let picked = Picked {
+        joints: &paths.with_branches(at),
+        wanted: &differs,
+    };
+    for mut part in comparison.parts_of(joints, &picked) {
+        part.members.sort_unstable_by_key(|&m| (!takes(m), m));
         let split = if part.difference == Difference::Undecided {
-            by_ingress(comparison, joints, part)
+            by_ingress(comparison, joints, &takes, part)
         } else {
             vec![(None, part)]
         };
-        let of_path = |(_, part): &(_, Part)| part.members.iter().any(|&m| m < own);
+        let of_path = |(_, part): &(_, Part)| part.members.iter().any(|&m| differs(m));
         for (narrowed, part) in split.into_iter().filter(of_path) {
             let at = match narrowed {
                 None => Some(0),
@@ -223,9 +294,9 @@ fn told(
     if part.difference != Difference::Undecided {
         return Some((Certainty::Certain, rules, Vec::new()));
     }
-    let why = members()
-        .flat_map(|j| reasons(comparison.after, SideName::After, device, &j.assumed))
-        .collect();
+    let variables: BTreeSet<u32> = members().flat_map(|j| j.assumed.variables()).collect();
+    let variables = variables.into_iter();
+    let why = reasons(comparison.after, SideName::After, device, variables);
     Some((Certainty::Possible, rules, why))
 }
 

@@ -8,14 +8,16 @@ use crate::packet_set::Product;
 use crate::packet_set::minimize::minimize;
 use crate::packet_set::product::Dim;
 use crate::report::{
-    Bound, Certainty, DecidedBy, Decision, Exposure, Reason, ReasonKind, Region, Side as SideName,
-    TrafficGroup,
+    Bound, Certainty, DecidedBy, Decision, Exposure, Grounds, Reason, ReasonKind, Region,
+    Side as SideName, TrafficGroup,
 };
 use crate::verdict::Comparison;
 use fw_model::evaluate::Journey;
 use fw_model::service::PORT_MAX;
 use fw_model::{Device, Family, IntervalSet};
 use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A list of a report.
 #[derive(Debug, Default)]
@@ -61,7 +63,7 @@ struct Growing {
     kind: Kind,
     device: String,
     decided_by: DecidedBy,
-    reasons: Vec<Reason>,
+    reasons: BTreeSet<Reason>,
     /// The packets by the path they take.
     packets: Vec<(Option<String>, Vec<Product>)>,
 }
@@ -135,7 +137,7 @@ impl Listing {
                 && of_v6(group)
             {
                 by_rules
-                    .entry(group.decided_by.clone())
+                    .entry(group.grounds.decided_by.clone())
                     .or_default()
                     .push(at);
             }
@@ -147,7 +149,9 @@ impl Listing {
                 continue;
             };
             entries.extend(own);
-            let others = by_rules.get(&group.decided_by).filter(|_| !of_v6(&group));
+            let others = by_rules
+                .get(&group.grounds.decided_by)
+                .filter(|_| !of_v6(&group));
             for &other in others.into_iter().flatten() {
                 if let Some(slot) = finished.get_mut(other)
                     && slot.as_ref().is_some_and(|(_, g)| join(&mut group, g))
@@ -183,7 +187,7 @@ impl Listing {
             kind,
             device: device.to_owned(),
             decided_by,
-            reasons: why,
+            reasons: why.into_iter().collect(),
             packets: vec![(path.clone(), products.collect())],
         }));
     }
@@ -230,6 +234,12 @@ fn perhaps(packets: Option<(Family, Product)>, reason: Reason) -> (Vec<Exposure>
         }],
         Some((family, packets)) => regions(family, vec![packets], &IntervalSet::range(0, PORT_MAX)),
     };
+    let grounds = Arc::new(Grounds {
+        certainty: Certainty::Possible,
+        witness: None,
+        decided_by: DecidedBy::default(),
+        reasons: vec![reason.clone()],
+    });
     let group = TrafficGroup {
         src,
         dst,
@@ -240,10 +250,7 @@ fn perhaps(packets: Option<(Family, Product)>, reason: Reason) -> (Vec<Exposure>
         regions: regions.len(),
         device: reason.device.clone(),
         paths: Vec::new(),
-        certainty: Certainty::Possible,
-        witness: None,
-        decided_by: DecidedBy::default(),
-        reasons: vec![reason.clone()],
+        grounds: Arc::clone(&grounds),
     };
     let entries = regions
         .into_iter()
@@ -251,10 +258,7 @@ fn perhaps(packets: Option<(Family, Product)>, reason: Reason) -> (Vec<Exposure>
             region,
             device: reason.device.clone(),
             path: None,
-            certainty: Certainty::Possible,
-            witness: None,
-            decided_by: DecidedBy::default(),
-            reasons: vec![reason.clone()],
+            grounds: Arc::clone(&grounds),
         })
         .collect();
     (entries, group)
@@ -265,10 +269,10 @@ fn perhaps(packets: Option<(Family, Product)>, reason: Reason) -> (Vec<Exposure>
 fn place_of(group: &TrafficGroup) -> (Certainty, String, [Option<u32>; 2]) {
     let line = |list: &[Decision]| list.iter().filter_map(|d| d.line).min();
     let lines = [
-        line(&group.decided_by.after),
-        line(&group.decided_by.before),
+        line(&group.grounds.decided_by.after),
+        line(&group.grounds.decided_by.before),
     ];
-    (group.certainty, group.device.clone(), lines)
+    (group.grounds.certainty, group.device.clone(), lines)
 }
 
 /// True if a group is of IPv6 packets.
@@ -276,13 +280,17 @@ fn of_v6(group: &TrafficGroup) -> bool {
     group.src.of.iter().any(|a| a.contains(':'))
 }
 
+/// True if the same rules decide, for the same reasons.
+fn same(one: &Grounds, other: &Grounds) -> bool {
+    (one.certainty, &one.decided_by, &one.reasons)
+        == (other.certainty, &other.decided_by, &other.reasons)
+}
+
 /// Adds a group of the other family to one that is told in the same words;
 /// false if they are not.
 fn join(group: &mut TrafficGroup, other: &TrafficGroup) -> bool {
-    let alike = (&group.device, group.certainty, &group.paths)
-        == (&other.device, other.certainty, &other.paths)
-        && group.decided_by == other.decided_by
-        && group.reasons == other.reasons
+    let alike = (&group.device, &group.paths) == (&other.device, &other.paths)
+        && same(&group.grounds, &other.grounds)
         && (&group.service, &group.src_port) == (&other.service, &other.src_port)
         && group.without.is_empty()
         && other.without.is_empty();
@@ -300,9 +308,7 @@ fn join(group: &mut TrafficGroup, other: &TrafficGroup) -> bool {
 impl Growing {
     fn finish(self) -> (Vec<Exposure>, TrafficGroup) {
         let (family, _, certainty) = self.kind;
-        let mut why = self.reasons;
-        why.sort();
-        why.dedup();
+        let mut why: Vec<Reason> = self.reasons.into_iter().collect();
         // The ways are told as such; what is undecided on them says more.
         if why.iter().any(|r| r.kind != ReasonKind::Path) {
             why.retain(|r| r.kind != ReasonKind::Path);
@@ -316,15 +322,18 @@ impl Growing {
         let mut entries = Vec::new();
         for (path, products) in &packets {
             let packet = products.first().and_then(|p| typical(family, p));
+            let grounds = Arc::new(Grounds {
+                certainty,
+                witness: packet.as_ref().map(witness),
+                decided_by: self.decided_by.clone(),
+                reasons: why.clone(),
+            });
             for region in regions(family, products.clone(), &any_port) {
                 entries.push(Exposure {
                     region,
                     device: self.device.clone(),
                     path: path.clone(),
-                    certainty,
-                    witness: packet.as_ref().map(witness),
-                    decided_by: self.decided_by.clone(),
-                    reasons: why.clone(),
+                    grounds: Arc::clone(&grounds),
                 });
             }
         }
@@ -342,6 +351,15 @@ impl Growing {
         let mut paths: Vec<String> = packets.iter().filter_map(|(p, _)| p.clone()).collect();
         paths.sort();
         paths.dedup();
+        let grounds = entries.first().map(|e| Arc::clone(&e.grounds));
+        let grounds = grounds.unwrap_or_else(|| {
+            Arc::new(Grounds {
+                certainty,
+                witness: None,
+                decided_by: self.decided_by,
+                reasons: why,
+            })
+        });
         let group = TrafficGroup {
             src: addresses(family, bounds.get(Dim::Source)),
             dst: addresses(family, bounds.get(Dim::Destination)),
@@ -352,10 +370,7 @@ impl Growing {
             regions: entries.len(),
             device: self.device,
             paths,
-            certainty,
-            witness: entries.first().and_then(|e| e.witness.clone()),
-            decided_by: self.decided_by,
-            reasons: why,
+            grounds,
         };
         (entries, group)
     }

@@ -8,6 +8,7 @@ mod branches;
 mod cases;
 mod follow;
 mod listing;
+pub mod relocated;
 
 pub use listing::{Listed, Listing};
 
@@ -18,11 +19,12 @@ use crate::packet_set::{Budget, Product};
 use crate::report::{Change, Side as SideName};
 use crate::seed::leading_to;
 use crate::verdict::{Comparison, Joint, perhaps_own};
-use cases::list;
+use cases::{list, list_relocated};
 use follow::{any_flow, both};
 use fw_model::evaluate::Journey;
 use fw_model::{Device, Family, IntervalSet};
 use listing::{opaque_lines, too_many};
+use relocated::relocated;
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
@@ -88,7 +90,7 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[Declared]) -> Di
             for journey in [Journey::Through, Journey::ToDevice, Journey::FromDevice] {
                 let found = of_device(comparison, family, old_number, journey);
                 if without_ipv6 {
-                    if !found.joints.is_empty() && !out.without_ipv6.contains(&old.device.name) {
+                    if found.cases() > 0 && !out.without_ipv6.contains(&old.device.name) {
                         out.without_ipv6.push(old.device.name.clone());
                     }
                     continue;
@@ -115,11 +117,14 @@ pub fn differences(comparison: &Comparison<'_, '_>, declared: &[Declared]) -> Di
                     .collect();
                 out.translated
                     .extend(translations(before, after, &translated));
-                list(
+                let kind = (family, journey);
+                let name = &old.device.name;
+                list(comparison, kind, name, &found.joints, &declared, &mut out);
+                list_relocated(
                     comparison,
-                    (family, journey),
-                    &old.device.name,
-                    found.joints,
+                    kind,
+                    name,
+                    &found.relocated,
                     &declared,
                     &mut out,
                 );
@@ -151,6 +156,9 @@ struct Found {
     joints: Vec<Joint>,
     /// Packets that pass on both sides and are translated on one.
     translated: Vec<Joint>,
+    /// Packets of hosts that live behind another interface than before, whose
+    /// end by that interface differs from what it was, or may.
+    relocated: Vec<Joint>,
     /// How many outcomes were looked at.
     looked: usize,
     /// Packets of which there is more to say than is worth telling apart.
@@ -159,12 +167,13 @@ struct Found {
 
 impl Found {
     fn cases(&self) -> usize {
-        self.joints.len() + self.translated.len()
+        self.joints.len() + self.translated.len() + self.relocated.len()
     }
 
     fn add(&mut self, other: Self) {
         self.joints.extend(other.joints);
         self.translated.extend(other.translated);
+        self.relocated.extend(other.relocated);
         self.looked += other.looked;
         self.more.extend(other.more);
     }
@@ -183,7 +192,12 @@ fn of_device(
     let Some(old) = comparison.before.devices.get(old_number) else {
         return Found::default();
     };
-    let own = old.own(family);
+    let mut news = comparison.after.devices.iter();
+    let there = news.find(|d| d.device.name == old.device.name);
+    let own = match there {
+        Some(new) => &old.own(family).union(new.own(family)),
+        None => old.own(family),
+    };
     let perhaps = perhaps_own(old);
     let here = old;
     let old = old.device;
@@ -223,6 +237,13 @@ fn of_device(
         (!mine.is_empty()).then(|| seed.with(dim, Arc::new(mine)))
     };
     let mut out = Found::default();
+    if !moved.is_empty() && journey != Journey::FromDevice {
+        let region = whole.with(Dim::Source, Arc::new(moved.clone()));
+        let region = at_home(&region);
+        out.add(region.map_or_else(Found::default, |region| {
+            relocated(comparison, &flow, family, &region)
+        }));
+    }
     if everywhere || !moved.is_empty() {
         // The way of packets differs: both sides are followed for all packets
         // whose way may differ, whatever rules they meet.
@@ -231,8 +252,6 @@ fn of_device(
             regions.push(whole.clone());
         } else {
             // Translated packets go where their new destination does.
-            let mut news = comparison.after.devices.iter();
-            let there = news.find(|d| d.device.name == old.name);
             let moved = leading_to(
                 comparison.before,
                 family,

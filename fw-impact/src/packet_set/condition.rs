@@ -46,9 +46,16 @@ struct Inner {
     by_key: FxHashMap<String, u32>,
     conditions: Vec<Arc<Condition>>,
     /// Of conditions that say that a choice falls into a set: the name of the
-    /// choice, and the set.
-    choices: FxHashMap<u32, (Arc<str>, Set)>,
+    /// choice, the end that it is of, and the set.
+    choices: FxHashMap<u32, Chosen>,
     by_choice: FxHashMap<(Arc<str>, Set), Literal>,
+}
+
+#[derive(Debug)]
+struct Chosen {
+    name: Arc<str>,
+    end: Option<End>,
+    set: Set,
 }
 
 /// An end of the way through a device.
@@ -157,6 +164,13 @@ pub enum Choice {
 }
 
 impl Choice {
+    const fn end(&self) -> Option<End> {
+        match self {
+            Self::Value(_) => None,
+            Self::Way(end, _) => Some(*end),
+        }
+    }
+
     fn name(&self) -> &Arc<str> {
         match self {
             Self::Value(name) => name,
@@ -217,7 +231,12 @@ impl ConditionTable {
             span: None,
         }));
         let mut inner = self.lock();
-        inner.choices.insert(literal.variable(), place.clone());
+        let chosen = Chosen {
+            name: Arc::clone(name),
+            end: choice.end(),
+            set: Arc::clone(set),
+        };
+        inner.choices.insert(literal.variable(), chosen);
         inner.by_choice.insert(place, literal);
         literal
     }
@@ -240,9 +259,9 @@ impl ConditionTable {
         }
         let name = choice.name();
         for literal in assumed.yes.iter().filter(|l| l.holds()) {
-            if let Some((whose, part)) = inner.choices.get(&literal.variable())
-                && whose == name
-                && let Some(both) = super::product::intersect(&out.0, part)
+            if let Some(chosen) = inner.choices.get(&literal.variable())
+                && chosen.name == *name
+                && let Some(both) = super::product::intersect(&out.0, &chosen.set)
             {
                 out = (both, Some(*literal));
             }
@@ -250,12 +269,13 @@ impl ConditionTable {
         out
     }
 
-    /// The name of the choice that a variable is about, and the set that it
-    /// says the choice falls into.
+    /// The interfaces that a variable says packets come in or leave by; `None`
+    /// if it is about something else.
     #[must_use]
-    pub fn choice_of(&self, variable: u32) -> Option<(Arc<str>, Set)> {
+    pub fn way_of(&self, variable: u32) -> Option<(End, Set)> {
         let inner = self.lock();
-        inner.choices.get(&variable).cloned()
+        let chosen = inner.choices.get(&variable)?;
+        Some((chosen.end?, Arc::clone(&chosen.set)))
     }
 
     /// The condition of a variable.

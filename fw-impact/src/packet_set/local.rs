@@ -8,6 +8,7 @@
 
 use super::product::{Product, REGION_SETS, Region, Set};
 use fw_model::IntervalSet;
+use fw_model::interval::Range;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -42,30 +43,18 @@ const fn signature(id: usize) -> u128 {
     ((high as u128) << 64) | low as u128
 }
 
-impl Universe {
-    /// Builds the universe of `region` for the given sets of each dimension.
-    #[must_use]
-    pub fn new(region: &Region, sets: &[Vec<Set>; REGION_SETS]) -> Self {
-        let mut out = Self {
-            region: region.sets().map(Arc::clone),
-            classes: Default::default(),
-            rows: Default::default(),
-            words: [0; REGION_SETS],
-            offsets: [0; REGION_SETS + 1],
-        };
-        for dim in 0..REGION_SETS {
-            out.dimension(dim, &sets[dim]);
-            out.offsets[dim + 1] = out.offsets[dim] + out.words[dim];
-        }
-        out
-    }
+/// The values of a dimension that sets tell apart: values that are in the same
+/// sets are one class.
+pub(super) struct Classes {
+    /// Ranges of each class.
+    pub classes: Vec<Vec<Range>>,
+    /// Where the values of a class start that no set cuts, rising.
+    pub segments: Vec<(u128, u32)>,
+}
 
-    fn dimension(&mut self, dim: usize, sets: &[Set]) {
-        let within = Arc::clone(&self.region[dim]);
-        let clipped: Vec<Option<IntervalSet>> = sets
-            .iter()
-            .map(|set| (!set.covers(&within)).then(|| set.intersect(&within)))
-            .collect();
+impl Classes {
+    /// The classes of `within` for sets given by their ranges.
+    pub fn new<'r>(within: &IntervalSet, sets: impl Iterator<Item = &'r [Range]>) -> Self {
         // A range starts at `low` and ends before `high + 1`; the end of the
         // whole space has no number and needs none.
         let mut events: Vec<(u128, u128)> = Vec::new();
@@ -75,8 +64,8 @@ impl Universe {
                 events.push((end, mark));
             }
         };
-        for (id, set) in clipped.iter().enumerate() {
-            for &(low, high) in set.iter().flat_map(IntervalSet::ranges) {
+        for (id, ranges) in sets.enumerate() {
+            for &(low, high) in ranges {
                 event(low, high, signature(id + 1));
             }
         }
@@ -116,22 +105,61 @@ impl Universe {
             }
             segments.push((start, class));
         }
-        let words = classes.len().div_ceil(64).max(1);
+        Self { classes, segments }
+    }
+
+    /// The class of each segment that a range starts or holds, in order.
+    pub fn within(&self, (low, high): Range) -> impl Iterator<Item = u32> + '_ {
+        let from = self.segments.partition_point(|s| s.0 < low);
+        self.segments[from..]
+            .iter()
+            .take_while(move |s| s.0 <= high)
+            .map(|&(_, class)| class)
+    }
+}
+
+impl Universe {
+    /// Builds the universe of `region` for the given sets of each dimension.
+    #[must_use]
+    pub fn new(region: &Region, sets: &[Vec<Set>; REGION_SETS]) -> Self {
+        let mut out = Self {
+            region: region.sets().map(Arc::clone),
+            classes: Default::default(),
+            rows: Default::default(),
+            words: [0; REGION_SETS],
+            offsets: [0; REGION_SETS + 1],
+        };
+        for dim in 0..REGION_SETS {
+            out.dimension(dim, &sets[dim]);
+            out.offsets[dim + 1] = out.offsets[dim] + out.words[dim];
+        }
+        out
+    }
+
+    fn dimension(&mut self, dim: usize, sets: &[Set]) {
+        let within = Arc::clone(&self.region[dim]);
+        let clipped: Vec<Option<IntervalSet>> = sets
+            .iter()
+            .map(|set| (!set.covers(&within)).then(|| set.intersect(&within)))
+            .collect();
+        let parts = clipped
+            .iter()
+            .map(|set| set.as_ref().map_or(&[][..], IntervalSet::ranges));
+        let all = Classes::new(&within, parts);
+        let count = all.classes.len();
+        let words = count.div_ceil(64).max(1);
         let mut rows = vec![0u64; words * sets.len()];
         for (row, set) in rows.chunks_mut(words).zip(&clipped) {
             match set {
-                None => fill(row, classes.len()),
+                None => fill(row, count),
                 Some(set) => {
-                    for &(low, high) in set.ranges() {
-                        let from = segments.partition_point(|s| s.0 < low);
-                        for &(_, class) in segments[from..].iter().take_while(|s| s.0 <= high) {
-                            row[class as usize >> 6] |= 1 << (class & 63);
-                        }
+                    for class in set.ranges().iter().flat_map(|&range| all.within(range)) {
+                        row[class as usize >> 6] |= 1 << (class & 63);
                     }
                 }
             }
         }
-        self.classes[dim] = classes;
+        self.classes[dim] = all.classes;
         self.rows[dim] = rows;
         self.words[dim] = words;
     }

@@ -12,6 +12,7 @@ pub mod index;
 pub mod local;
 pub mod minimize;
 pub mod original;
+pub mod overlay;
 pub mod product;
 pub mod term;
 

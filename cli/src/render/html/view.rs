@@ -420,12 +420,12 @@ fn openings(list: &[TrafficGroup], shown: usize) -> Openings {
         .iter()
         .take(EXPOSURES)
         .map(|e| {
-            let by = e.decided_by.after.first();
+            let by = e.grounds.decided_by.after.first();
             Opening {
                 region: words::group_sentence(e),
                 device: e.device.clone(),
                 path: words::ways(e),
-                possible: e.certainty == Certainty::Possible,
+                possible: e.grounds.certainty == Certainty::Possible,
                 by: by.map_or_else(String::new, |d| {
                     format!("{} by {}", d.action, words::rule(d))
                 }),

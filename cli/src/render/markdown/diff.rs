@@ -34,13 +34,13 @@ pub fn text(report: &DiffReport, page: Page<'_>) -> String {
         paper.add(&format!("#### {what}: {}\n\n", list.len()));
         for entry in list {
             let mut item = format!("- {}", code(&words::group_sentence(entry)));
-            if entry.certainty == Certainty::Possible {
+            if entry.grounds.certainty == Certainty::Possible {
                 item.push_str(" possibly");
             }
             item.push_str(&format!(" on {}\n", code(&entry.device)));
             for (label, list) in [
-                ("before", &entry.decided_by.before),
-                ("after", &entry.decided_by.after),
+                ("before", &entry.grounds.decided_by.before),
+                ("after", &entry.grounds.decided_by.after),
             ] {
                 if let Some(d) = list.first() {
                     item.push_str(&format!(

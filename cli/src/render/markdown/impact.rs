@@ -169,7 +169,7 @@ fn exposure(
     let mut shown = 0;
     let fixed = open.chars().count() + close.len();
     for entry in list {
-        let possible = if entry.certainty == Certainty::Possible {
+        let possible = if entry.grounds.certainty == Certainty::Possible {
             " possibly"
         } else {
             ""
@@ -183,7 +183,7 @@ fn exposure(
             code(&words::group_sentence(entry)),
             code(&entry.device)
         );
-        for d in entry.decided_by.after.iter().take(1) {
+        for d in entry.grounds.decided_by.after.iter().take(1) {
             item.push_str(&format!(
                 "  - {} by {} {}\n",
                 escape(&d.action),

@@ -133,7 +133,7 @@ pub fn exposure(
         let (own, others) = rest.split_at(group.regions.min(rest.len()));
         rest = others;
         let mut text = traffic(paper, group, own);
-        if group.certainty == Certainty::Possible {
+        if group.grounds.certainty == Certainty::Possible {
             text.push_str("   possibly");
         }
         if several {
@@ -146,13 +146,13 @@ pub fn exposure(
         if !ways.is_empty() {
             paper.labelled("via", DIM, &ways);
         }
-        if let Some(packet) = group.witness.as_ref().filter(|_| group.regions > 1) {
+        if let Some(packet) = group.grounds.witness.as_ref().filter(|_| group.regions > 1) {
             paper.labelled("e.g.", DIM, &words::packet(packet));
         }
         // All of them say the same of an opening.
-        reasons(paper, group.reasons.get(..1).unwrap_or_default(), 1);
-        let possible = group.certainty == Certainty::Possible;
-        decisions(paper, &group.decided_by, possible);
+        reasons(paper, group.grounds.reasons.get(..1).unwrap_or_default(), 1);
+        let possible = group.grounds.certainty == Certainty::Possible;
+        decisions(paper, &group.grounds.decided_by, possible);
     }
     more(paper, groups.len(), ENTRIES, "entry");
 }

@@ -91,7 +91,7 @@ impl<'a> Tokens<'a> {
             }
             _ => {
                 let end = rest
-                    .find(|c: char| c.is_whitespace() || matches!(c, ';' | '{' | '}'))
+                    .find(|c: char| c.is_ascii_whitespace() || matches!(c, ';' | '{' | '}'))
                     .unwrap_or(rest.len());
                 self.at += end;
                 let place = Place {
@@ -227,6 +227,18 @@ mod tests {
         assert_eq!(a.child("to").unwrap().value().unwrap().name(), "p q");
         assert!(a.child("empty").unwrap().is_leaf());
         assert_eq!(a.place().last_line, 6);
+    }
+
+    /// Blanks outside ASCII, and those that the format does not take for
+    /// blanks, belong to words.
+    #[test]
+    fn unusual_blanks_end() {
+        for blank in ['\u{b}', '\u{85}', '\u{a0}', '\u{2028}'] {
+            let text = format!("a {{ {blank}b c{blank};{blank} }}");
+            let read = read(&text);
+            let names: Vec<&str> = read.tree.root().children().map(|c| c.name()).collect();
+            assert_eq!(names, ["a"], "{blank:?}");
+        }
     }
 
     #[test]

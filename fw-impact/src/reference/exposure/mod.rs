@@ -6,28 +6,22 @@
 //! that passes on one side alone must be listed, and a packet that is listed as
 //! certain must pass on one side alone.
 
+pub(super) mod ways;
+
 use super::{Landmarks, Random, pick_packet, routed, unknown as unknown_exit};
 use crate::describe::packet;
-use crate::exposure::{Differences, Listed, differences, no_ipv6};
+use crate::exposure::relocated::interfaces;
+use crate::exposure::{Differences, Listed, Listing, differences, no_ipv6};
 use crate::graph::Side;
-use crate::graph::piece::Passage;
-use crate::graph::side::DeviceSide;
-use crate::packet_set::{Assumed, ConditionTable, Product};
+use crate::packet_set::{ConditionTable, Product};
 use crate::report::Certainty;
-use crate::verdict::{Comparison, perhaps_own};
-use fw_model::address::bits;
-use fw_model::evaluate::{Context, Disposition, Evaluation, Journey, evaluate};
+use crate::verdict::Comparison;
+use fw_model::evaluate::Journey;
 use fw_model::match_expr::CivilMinute;
-use fw_model::packet::{ConnectionState, tcp_flags};
-use fw_model::route::{RouteDecision, lookup};
-use fw_model::{
-    Answers, Condition, Device, Family, Filter, Interface, IntervalSet, MatchExpr, NextHop, Packet,
-    Rule, Snapshot,
-};
-use rustc_hash::FxHasher;
+use fw_model::{Device, Family, Filter, IntervalSet, MatchExpr, Packet, Rule, Snapshot};
 use std::fmt::Write;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use ways::{followed, in_question, leaving, may_be, on_path, passes, path_end, places};
 
 /// How much was compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -60,6 +54,7 @@ struct Pair<'p, 's> {
 }
 
 /// A packet on a way of its own.
+#[derive(Clone, Copy)]
 struct Case<'c> {
     packet: Packet,
     journey: Journey,
@@ -162,6 +157,13 @@ impl Pair<'_, '_> {
             .map(|here| here.device)
     }
 
+    /// The addresses that the device has on either side.
+    fn own(&self, family: Family) -> IntervalSet {
+        let of = |side: &&Side<'_>| side.devices.first().map(|here| here.own(family).clone());
+        let owns = self.sides.iter().filter_map(of);
+        owns.fold(IntervalSet::new(), |all, own| all.union(&own))
+    }
+
     /// A packet that passes on one side alone is listed.
     fn any_packet(
         &self,
@@ -194,10 +196,10 @@ impl Pair<'_, '_> {
             Journey::FromDevice => Some(0),
         };
         if let Some(slot) = end.and_then(|at| region.sets.get_mut(at))
-            && let Some(old) = self.sides[0].devices.first()
-            && !old.own(family).is_empty()
+            && let own = self.own(family)
+            && !own.is_empty()
         {
-            *slot = Arc::clone(old.own(family));
+            *slot = Arc::new(own);
         }
         let Some(point) = pick_packet(&region, landmarks, random) else {
             return Ok(());
@@ -222,6 +224,7 @@ impl Pair<'_, '_> {
             leaves: random.pick(&leaving).map(|name| &**name),
             salt: random.next(),
         };
+        self.relocated_packet(&case, point, out)?;
         let Some([was, is]) = self.both(&case) else {
             return Ok(());
         };
@@ -236,22 +239,88 @@ impl Pair<'_, '_> {
             out.closed += 1;
             (&self.found.closed, "closed")
         };
-        let lists = [list, &self.found.undecided, &self.found.perhaps_closed];
-        let listed = lists.iter().any(|list| {
-            let (entries, anything) = list.packets();
-            anything
-                || entries.iter().any(|entry| {
-                    entry.family == family
-                        && entry.journey.is_none_or(|j| j == journey)
-                        && entry.packets.iter().any(|p| p.contains(point))
-                        && on_path(entry, ingress)
-                })
-        });
-        if listed {
+        if self.listed(&case, list, point, |entry| on_path(entry, ingress)) {
             Ok(())
         } else {
             Err(format!("{} is not listed as {word}", self.words(&case)))
         }
+    }
+
+    /// True if a list holds a packet, or those of what may differ do.
+    fn listed(
+        &self,
+        case: &Case<'_>,
+        list: &Listing,
+        point: [u128; 4],
+        on_path: impl Fn(&Listed<'_>) -> bool,
+    ) -> bool {
+        let lists = [list, &self.found.undecided, &self.found.perhaps_closed];
+        lists.iter().any(|list| {
+            let (entries, anything) = list.packets();
+            anything
+                || entries.iter().any(|entry| {
+                    entry.family == case.packet.family()
+                        && entry.journey.is_none_or(|j| j == case.journey)
+                        && entry.packets.iter().any(|p| p.contains(point))
+                        && on_path(entry)
+                })
+        })
+    }
+
+    /// A packet whose sender lives behind another interface than before is
+    /// listed if it passes by one of them alone.
+    fn relocated_packet(
+        &self,
+        case: &Case<'_>,
+        point: [u128; 4],
+        out: &mut Checked,
+    ) -> Result<(), String> {
+        let [old, new] = self.sides;
+        let family = case.packet.family();
+        let [lived, lives] = [old, new].map(|side| places(side, family, point, case.journey));
+        let ([was], [is]) = (lived.as_slice(), lives.as_slice()) else {
+            return Ok(());
+        };
+        if was == is {
+            return Ok(());
+        }
+        let Some([passed, passes]) = self.moving(case, was, is) else {
+            return Ok(());
+        };
+        out.packets += 1;
+        if passed == passes {
+            return Ok(());
+        }
+        let (list, word) = if passes {
+            out.opened += 1;
+            (&self.found.opened, "opened")
+        } else {
+            out.closed += 1;
+            (&self.found.closed, "closed")
+        };
+        if self.listed(case, list, point, |_| true) {
+            Ok(())
+        } else {
+            let words = self.words(case);
+            Err(format!(
+                "{words}, in by {was}, then {is}, is not listed as {word}"
+            ))
+        }
+    }
+
+    /// Whether a packet passes before the change by one interface, and after
+    /// it by another one; `None` where the reference knows too little.
+    fn moving(&self, case: &Case<'_>, was: &str, is: &str) -> Option<[bool; 2]> {
+        let [old, new] = self.sides;
+        let by = |side, ingress| {
+            let case = Case {
+                ingress: Some(ingress),
+                ..*case
+            };
+            let known = !routed(side, 0, case.ingress, &case.packet, unknown_exit);
+            (known && in_question(side, &case)).then(|| passes(side, &case))?
+        };
+        Some([by(old, was)?, by(new, is)?])
     }
 
     /// Packets of a certain entry pass on one side alone.
@@ -304,6 +373,28 @@ impl Pair<'_, '_> {
             return Ok(());
         };
         let salt = random.next();
+        if let Some((was, is)) = entry.path.and_then(interfaces) {
+            let case = Case {
+                packet,
+                journey,
+                ingress: None,
+                leaves: None,
+                salt,
+            };
+            let Some([passed, passes]) = self.moving(&case, was, is) else {
+                return Ok(());
+            };
+            out.certain += 1;
+            return if (passed, passes) == (!gained, gained) {
+                Ok(())
+            } else {
+                let words = self.words(&case);
+                Err(format!(
+                    "{words} {:?}: it passes before: {passed}, after: {passes}",
+                    entry.path
+                ))
+            };
+        }
         let mut wrong = None;
         let mut right = false;
         // It came in where the routes of one side say that its sender lives.
@@ -397,245 +488,4 @@ impl Pair<'_, '_> {
         }
         out
     }
-}
-
-/// The interfaces by which a packet may come in.
-fn places(side: &Side<'_>, family: Family, point: [u128; 4], journey: Journey) -> Vec<Arc<str>> {
-    if journey == Journey::FromDevice {
-        return Vec::new();
-    }
-    let one = Product {
-        sets: point.map(|value| Arc::new(IntervalSet::range(value, value))),
-    };
-    let [source, ..] = point;
-    if side.cut_off(family, Some(0)).contains(source) {
-        return Vec::new();
-    }
-    let found = side.entries(family, &one, None, Some(0), None, &Assumed::default());
-    found
-        .entries
-        .iter()
-        .filter_map(|entry| {
-            let passage: &Passage = entry.ingress.as_ref()?;
-            Some(entry.piece.interfaces(passage))
-        })
-        .flatten()
-        .collect()
-}
-
-/// The interfaces by which a packet may leave where routes do not tell.
-fn leaving(side: &Side<'_>, ingress: Option<&str>) -> Vec<Arc<str>> {
-    let Some(here) = side.devices.first() else {
-        return Vec::new();
-    };
-    let others = |name: &&Arc<str>| {
-        let number = here.interfaces().number(name);
-        ingress != Some(&***name) || number.is_some_and(|n| here.several().contains(n))
-    };
-    here.interfaces()
-        .members(here.feasible_interfaces())
-        .filter(others)
-        .cloned()
-        .collect()
-}
-
-/// One end of the path of an entry, in words.
-fn path_end<'e>(entry: &Listed<'e>, at: usize) -> Option<&'e str> {
-    let (ingress, egress) = entry.path?.split_once(" -> ")?;
-    Some(if at == 0 { ingress } else { egress })
-}
-
-/// True if an end of a path is, or may be, an interface.
-fn may_be(end: &str, name: &str) -> bool {
-    end == "any interface"
-        || end.ends_with(" other")
-        || end.ends_with(" others")
-        || end
-            .split(" or ")
-            .flat_map(|part| part.split(", "))
-            .any(|one| one == name)
-}
-
-fn on_path(entry: &Listed<'_>, ingress: Option<&str>) -> bool {
-    match (path_end(entry, 0), ingress) {
-        (Some(end), Some(name)) => may_be(end, name),
-        (Some(end), None) => end == "itself",
-        (None, _) => true,
-    }
-}
-
-fn follow(device: &Device, now: CivilMinute, case: &Case<'_>, egress: Option<&str>) -> Evaluation {
-    // Conditions hold or not by their key, the same on both sides.
-    let holds = |condition: &Condition| {
-        let mut hasher = FxHasher::default();
-        condition.key.hash(&mut hasher);
-        case.salt.hash(&mut hasher);
-        hasher.finish() & 4 == 0
-    };
-    let context = Context {
-        journey: case.journey,
-        ingress: case.ingress,
-        egress,
-        state: ConnectionState::New,
-        tcp_flags: tcp_flags::SYN,
-        now,
-        application: None,
-        user: None,
-        holds: &holds,
-    };
-    evaluate(device, case.packet, &context)
-}
-
-/// Follows a packet; `None` if the case says nothing of its way.
-fn followed(side: &Side<'_>, case: &Case<'_>) -> Option<Evaluation> {
-    let device = side.devices.first()?.device;
-    let mut evaluation = follow(device, side.now, case, None);
-    let unrouted = evaluation.disposition == Disposition::Unrouted;
-    let unmoved = evaluation.translated.destination == case.packet.destination;
-    if unrouted || unmoved {
-        let interface = case.ingress.and_then(|name| device.interface(name));
-        let vrf = interface.map_or("", |i| &i.vrf);
-        let several = match lookup(device, vrf, evaluation.translated.destination) {
-            RouteDecision::Leaves(by) if by.len() > 1 => Some(by),
-            _ => None,
-        };
-        if let Some(by) = &several
-            && !by.iter().any(|(name, _)| case.leaves == Some(*name))
-        {
-            // Routes of equal weight, and none of them leads where the case
-            // says.
-            return None;
-        }
-        if several.is_some() || routed(side, 0, case.ingress, &evaluation.translated, unknown_exit)
-        {
-            // Where there is one interface alone, there is no choice.
-            let leaving = leaving(side, case.ingress);
-            let by = match (case.leaves, leaving.as_slice()) {
-                (_, []) => case.ingress,
-                (_, [only]) => Some(&**only),
-                (Some(name), all) if all.iter().any(|n| **n == *name) => Some(name),
-                _ => return None,
-            };
-            evaluation = follow(device, side.now, case, by);
-        }
-    }
-    Some(evaluation)
-}
-
-/// Whether a packet passes; `None` if the case says nothing of its way.
-fn passes(side: &Side<'_>, case: &Case<'_>) -> Option<bool> {
-    let evaluation = followed(side, case)?;
-    let stays = case.journey == Journey::Through
-        && evaluation.local
-        && evaluation.translated == case.packet;
-    let here = side.devices.first()?;
-    let arrives = !turned_back(here, case.ingress, &evaluation);
-    Some(evaluation.disposition == Disposition::Permitted && !stays && arrives)
-}
-
-/// True if a packet leaves by where it came in, untranslated, for an address
-/// that some version of the device translates there: no host has it.
-pub(super) fn turned_back(
-    here: &DeviceSide<'_>,
-    ingress: Option<&str>,
-    evaluation: &Evaluation,
-) -> bool {
-    let Some(name) = ingress else {
-        return false;
-    };
-    let to = evaluation.original.destination;
-    let number = here.interfaces().number(name);
-    if number.is_none_or(|n| here.several().contains(n))
-        || evaluation.local
-        || evaluation.egress.as_deref() != Some(name)
-        || evaluation.translated.destination != to
-        || !here.mapped_at(name).contains(to)
-    {
-        return false;
-    }
-    let vrf = here.device.interface(name).map_or("", |i| &i.vrf);
-    let hop = |address| match lookup(here.device, vrf, address) {
-        RouteDecision::Leaves(by) => {
-            by.iter()
-                .find(|(interface, _)| *interface == name)
-                .map(|(_, route)| match route.map(|r| &r.next) {
-                    Some(NextHop::Interface(_, gateway)) => *gateway,
-                    Some(NextHop::Gateway(gateway)) => Some(*gateway),
-                    _ => None,
-                })
-        }
-        _ => None,
-    };
-    match hop(to) {
-        Some(Some(gateway)) => hop(evaluation.original.source) == Some(Some(gateway)),
-        Some(None) => here
-            .device
-            .interface(name)
-            .is_some_and(|i| i.connected().contains(to)),
-        None => false,
-    }
-}
-
-/// True if a report is about such packets on this side.
-fn in_question(side: &Side<'_>, case: &Case<'_>) -> bool {
-    let Some(here) = side.devices.first() else {
-        return false;
-    };
-    let family = case.packet.family();
-    let (from, to) = (bits(case.packet.source), bits(case.packet.destination));
-    let own = here.own(family);
-    // Nothing comes in by an interface that is not there or is down.
-    let there = case.ingress.is_none_or(|name| {
-        let known = here.device.interface(name);
-        known.map_or(!here.device.interfaces_complete, |i| i.enabled)
-    });
-    let up = || here.device.interfaces.iter().filter(|i| i.enabled);
-    let holds = |i: &Interface, value| i.connected().family(family).contains(value);
-    let has = |i: &Interface, value| {
-        i.addresses
-            .iter()
-            .any(|net| Family::of(net.addr()) == family && bits(net.addr()) == value)
-    };
-    // A device that does not tell its addresses may have any.
-    let may_own = |value| match perhaps_own(here) {
-        Some(perhaps) => perhaps.family(family).contains(value),
-        None => own.contains(value),
-    };
-    there
-        && match case.journey {
-            // What stays in one subnet does not cross, and what has the
-            // device's address is sent by the device.
-            Journey::Through => {
-                !own.contains(from)
-                    && !up().any(|i| {
-                        i.addresses.iter().any(|net| {
-                            net.contains(&case.packet.source)
-                                && net.contains(&case.packet.destination)
-                        })
-                    })
-            }
-            // Neighbours use the address on their subnet, and some devices
-            // answer only where packets come in.
-            Journey::ToDevice => {
-                let near = case.ingress.and_then(|name| here.device.interface(name));
-                may_own(to)
-                    && !up().any(|i| holds(i, from) && !has(i, to))
-                    && (here.device.answers == Answers::Everywhere
-                        || near.is_some_and(|i| i.dynamic_address || has(i, to)))
-            }
-            // A device sends with the address of the interface by which packets
-            // leave.
-            Journey::FromDevice => {
-                let by = match lookup(here.device, "", case.packet.destination) {
-                    RouteDecision::Leaves(by) => by,
-                    _ => Vec::new(),
-                };
-                let mut exits = by
-                    .iter()
-                    .filter_map(|(name, _)| here.device.interface(name))
-                    .filter(|i| !i.addresses.is_empty())
-                    .peekable();
-                may_own(from) && (exits.peek().is_none() || exits.any(|i| has(i, from)))
-            }
-        }
 }
