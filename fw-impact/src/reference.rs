@@ -468,7 +468,7 @@ fn compare(
         && !side
             .devices
             .get(case.device)
-            .is_some_and(|here| exposure::turned_back(here, case.ingress, &evaluation))
+            .is_some_and(|here| exposure::ways::turned_back(here, case.ingress, &evaluation))
         && evaluate_reply(device, &evaluation, &context)
             == fw_model::evaluate::Disposition::Permitted;
     out.packets += 1;

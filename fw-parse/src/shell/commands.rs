@@ -2,6 +2,7 @@
 
 use super::decide::{Runs, reliable, test};
 use super::lines::{self, Segment};
+use super::words::{ALL, BETWEEN};
 use super::{Command, DEPTH, Fed, Frame, Shell, Step, Value, Word, assignment, name, shown};
 use std::borrow::Cow;
 
@@ -16,13 +17,25 @@ impl<'s, 'a> Shell<'s, 'a> {
         let surrounding = self.context();
         let mut under: Vec<String> = Vec::new();
         let mut last: Option<(String, Runs, bool)> = None;
+        let mut asked: Vec<Word> = Vec::new();
         let feeds = commands.len().saturating_sub(1);
         let plain_cat = commands
             .first()
             .is_some_and(|(words, _)| words.len() == 1 && words.iter().all(|w| w.text == "cat"));
         for (at, (mut words, before)) in commands.into_iter().enumerate() {
+            let ensured = before == "||" && ensures(&asked, &words);
+            asked.clone_from(&words);
             if let Some((text, result, reliable)) = &last {
                 match (before, result) {
+                    // The rule is there behind this, whoever adds it.
+                    ("||", Runs::Perhaps) if ensured => match self.has_added(&words) {
+                        Some(false) => {}
+                        Some(true) => {
+                            self.inert(segment, "adds what is there already");
+                            continue;
+                        }
+                        None => under.push(format!("{text} {before}")),
+                    },
                     ("&&", Runs::No) | ("||", Runs::Yes) => {
                         self.inert(segment, "in a branch that is not taken");
                         continue;
@@ -63,6 +76,35 @@ impl<'s, 'a> Shell<'s, 'a> {
                 self.command(command);
             }
         }
+    }
+
+    /// Whether the script has added the rule of this command before; `None`
+    /// if it may have taken it out again.
+    fn has_added(&self, words: &[Word]) -> Option<bool> {
+        let wanted = plain(words);
+        let adds = |w: &str| matches!(w, "-A" | "--append" | "-I" | "--insert");
+        let takes = |w: &Word| {
+            let text = w.text.as_str();
+            let short = ["-D", "-F", "-X", "-R"].iter().any(|o| text.starts_with(o));
+            short || matches!(text, "--delete" | "--flush" | "--replace")
+        };
+        let mut taken = false;
+        for step in self.out.iter().rev() {
+            let Step::Command(known) = step else { continue };
+            if known.name().ends_with("-restore") {
+                return None;
+            }
+            if known.words.iter().any(takes) {
+                taken = true;
+                continue;
+            }
+            let known_words = plain(&known.words);
+            let same = |(a, b): (&&str, &&str)| a == b || adds(a) && adds(b);
+            if known_words.len() == wanted.len() && known_words.iter().zip(&wanted).all(same) {
+                return (known.context.is_none() && !taken).then_some(true);
+            }
+        }
+        Some(false)
     }
 
     pub(super) fn fed(&self, segment: &Segment<'a>) -> Vec<Fed<'a>> {
@@ -120,8 +162,7 @@ impl<'s, 'a> Shell<'s, 'a> {
         if depth >= DEPTH {
             return false;
         }
-        self.out
-            .push(Step::Inert(command.place, "calls a function"));
+        self.out.push(Step::Decides(command.place));
         let call = self.assigned(&first.text, command.place, command.uses());
         let mut kept = Vec::new();
         for at in 1..=9 {
@@ -146,8 +187,23 @@ impl<'s, 'a> Shell<'s, 'a> {
                 },
             );
         }
+        let all = command.words.get(1..).unwrap_or_default();
+        let outer = self.variables.remove(ALL);
+        let closed = all.iter().all(|word| word.open.is_none());
+        let texts: Vec<&str> = all.iter().map(|word| word.text.as_str()).collect();
+        self.variables.insert(
+            ALL.to_owned(),
+            Value {
+                known: closed.then(|| texts.join(BETWEEN)),
+                origin: shown(all),
+                uses: vec![call],
+            },
+        );
         let name = first.text.clone();
         self.body(&name, body, &under, depth);
+        self.variables.remove(ALL);
+        self.variables
+            .extend(outer.map(|value| (ALL.to_owned(), value)));
         for at in 1..=9 {
             self.variables.remove(&at.to_string());
         }
@@ -251,4 +307,24 @@ impl<'s, 'a> Shell<'s, 'a> {
             slot.origin.push_str(how);
         }
     }
+}
+
+/// True for `iptables -C RULE || iptables -A RULE` (or `-I`).
+fn ensures(asked: &[Word], added: &[Word]) -> bool {
+    let (asked, added) = (plain(asked), plain(added));
+    let tables = |words: &[&str]| words.first().is_some_and(|p| p.contains("tables"));
+    let same = |(old, new): (&&str, &&str)| match (*old, *new) {
+        ("-C" | "--check", "-A" | "--append" | "-I" | "--insert") => true,
+        (old, new) => old == new,
+    };
+    let checks = asked.iter().any(|w| matches!(*w, "-C" | "--check"));
+    tables(&asked) && checks && asked.len() == added.len() && asked.iter().zip(&added).all(same)
+}
+
+/// The words of a command; none if one is unknown.
+fn plain(words: &[Word]) -> Vec<&str> {
+    if words.iter().any(|w| w.open.is_some()) {
+        return Vec::new();
+    }
+    words.iter().map(|w| w.text.as_str()).collect()
 }

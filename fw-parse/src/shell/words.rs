@@ -7,6 +7,11 @@ use std::str::Chars;
 /// How many bytes the expansion of one command may take.
 const EXPANSION: usize = 1 << 16;
 
+/// The variable that holds all arguments of a function (`$@`), and what stands
+/// between them there.
+pub(super) const ALL: &str = "@";
+pub(super) const BETWEEN: &str = "\u{1}";
+
 /// A piece of a line.
 pub(super) enum Piece {
     Word(Word),
@@ -80,6 +85,31 @@ impl Shell<'_, '_> {
                     let inner: String = chars.by_ref().take_while(|c| *c != '`').collect();
                     word.get_or_insert_default()
                         .unknown(&format!("$({inner})"), "");
+                }
+                (_, '$')
+                    if chars.peek() == Some(&'@')
+                        && let Some(Value {
+                            known: Some(all),
+                            uses,
+                            ..
+                        }) = self.variables.get(ALL) =>
+                {
+                    chars.next();
+                    let mut parts = all.split(BETWEEN).filter(|part| !part.is_empty());
+                    let mut next = parts.next();
+                    while let Some(part) = next {
+                        let slot = word.get_or_insert_default();
+                        slot.text.push_str(part);
+                        slot.uses.extend(uses);
+                        next = parts.next();
+                        if next.is_some() {
+                            flush(&mut word, &mut skip_next, &mut out);
+                        }
+                    }
+                    size += all.len();
+                    if size > EXPANSION {
+                        return None;
+                    }
                 }
                 (_, '$') => {
                     let (written, value, known) = self.variable(&mut chars);

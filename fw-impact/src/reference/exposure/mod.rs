@@ -6,7 +6,7 @@
 //! that passes on one side alone must be listed, and a packet that is listed as
 //! certain must pass on one side alone.
 
-mod ways;
+pub(super) mod ways;
 
 use super::{Landmarks, Random, pick_packet, routed, unknown as unknown_exit};
 use crate::describe::packet;

@@ -104,6 +104,8 @@ pub struct Config<'a> {
     pub route_maps: Vec<RouteMap<'a>>,
     /// Something else may answer HTTPS: WebVPN, services for VPN clients.
     pub https_besides: bool,
+    /// `forward-reference enable`: what is in use may be deleted.
+    pub forward_references: bool,
     /// Lines that work beside the policy and are flagged: what, line.
     pub beside: Vec<(Beside<'a>, Place)>,
     /// A routing protocol is configured.

@@ -286,8 +286,8 @@ impl<'a> Lowering<'_, 'a> {
     }
 
     /// Subinterfaces carry nothing while their interface is shut down. Source:
-    /// ASA configuration guide, "VLAN Subinterfaces": traffic passes an enabled
-    /// subinterface only if the physical interface is enabled too.
+    /// ASA configuration guide, "VLAN Subinterfaces", default settings
+    /// (<https://cisco.com/c/en/us/td/docs/security/asa/asa922/configuration/general/asa-922-general-config/interface-vlan.html>).
     fn parent_is_shut(&self, hardware: &str) -> bool {
         let Some((parent, _)) = hardware.rsplit_once('.') else {
             return false;

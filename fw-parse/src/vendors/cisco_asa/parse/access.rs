@@ -44,6 +44,7 @@ impl<'a> Parser<'_, 'a> {
         remove: bool,
         place: Place,
     ) -> Status {
+        let all = words;
         let Some(name) = words.take() else {
             return Status::Opaque;
         };
@@ -120,10 +121,13 @@ impl<'a> Parser<'_, 'a> {
         list.standard |= standard;
         if remove {
             let entries = &mut list.entries;
-            let exact = entries.iter().position(|e| e.kind == entry.kind);
-            let found = exact.or_else(|| entries.iter().position(|e| same_entry(e, &entry)));
-            if let Some(found) = found {
+            if let Some(found) = entries.iter().position(|e| e.kind == entry.kind) {
                 entries.remove(found);
+            } else if entries.iter().any(|e| same_entry(e, &entry)) {
+                // An entry is deleted by all its words as they are printed
+                // (<https://easymanua.ls/cisco/asa-series/manual?p=562>);
+                // whether those of its logging may differ is not told.
+                return self.unknown(all, place);
             }
             return Status::Modeled;
         }
@@ -232,9 +236,10 @@ fn refers(kind: &EntryKind<'_>) -> bool {
 }
 
 /// True if an entry is another one typed again: its logging and whether it is
-/// inactive are set anew, and it stays at its place. (Command reference,
-/// `access-list extended`, `inactive`: to have the entry in force again, the
-/// whole entry is entered without the word.)
+/// inactive are set anew, and it stays at its place. Source: ASA firewall CLI
+/// guide, "Access Control Lists": an inactive entry is in force again once the
+/// whole entry is entered without the word
+/// (<https://manualshive.com/en/manual/cisco/asa-5508-x/63708?page=33>).
 fn same_entry(known: &Entry<'_>, again: &Entry<'_>) -> bool {
     match (&known.kind, &again.kind) {
         (EntryKind::Ace(known), EntryKind::Ace(again)) => {

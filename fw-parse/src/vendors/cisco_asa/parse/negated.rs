@@ -1,6 +1,8 @@
 //! `no ...` and `clear configure ...`: what they take back.
 
-use super::super::ast::{Beside, LegacyNat, Place};
+use super::super::ast::{
+    Address, Beside, Endpoint, Entry, EntryKind, Icmp, LegacyNat, Place, Ports, Protocol,
+};
 use super::super::inert;
 use super::super::words::Words;
 use super::top::{access_group, fixup, service_policy};
@@ -18,6 +20,8 @@ impl<'a> Parser<'_, 'a> {
             return Status::Opaque;
         };
         let second = words.peek();
+        let kept =
+            first.starts_with("object") && words.peek_at(1).is_some_and(|name| self.in_use(name));
         let config = &mut self.config;
         match (first, second) {
             ("access-list", _) => return self.access_list(words, false, indent, true, place),
@@ -62,6 +66,9 @@ impl<'a> Parser<'_, 'a> {
             ("global", Some(_)) => {
                 let old = nat::legacy_global(words, &self.names, place);
                 self.config.legacy_nat.retain(|e| !same_nat(e, &old));
+            }
+            ("object" | "object-group", Some(_)) if kept => {
+                return Status::Inert("refused by the device: it is in use");
             }
             ("object", Some(kind)) => {
                 words.take();
@@ -142,6 +149,32 @@ impl<'a> Parser<'_, 'a> {
             }
         }
         Status::Modeled
+    }
+
+    /// True if something refers to an object or group, which the device then
+    /// does not delete, unless `forward-reference enable` lets it. Source: ASA
+    /// firewall CLI guide, "Guidelines for ACLs"
+    /// (<https://www.easymanua.ls/cisco/asa-5555-x/manual/941792?p=29>).
+    fn in_use(&self, name: &str) -> bool {
+        let config = &self.config;
+        if config.forward_references {
+            return false;
+        }
+        let end = |e: &Endpoint<'_>| {
+            matches!(e.address, Address::Object(n) | Address::Group(n) if n == name)
+                || matches!(e.ports, Some(Ports::Group(n)) if n == name)
+        };
+        let entry = |e: &Entry<'_>| match &e.kind {
+            EntryKind::Ace(ace) => {
+                end(&ace.source)
+                    || end(&ace.destination)
+                    || matches!(ace.protocol, Protocol::Object(n) | Protocol::Group(n) if n == name)
+                    || matches!(ace.icmp, Some(Icmp::Group(n)) if n == name)
+            }
+            _ => false,
+        };
+        let listed = config.access_lists.iter().flat_map(|l| &l.entries);
+        listed.into_iter().any(entry)
     }
 
     /// `clear configure X` of scripts: what was there before is gone.

@@ -94,6 +94,10 @@ impl<'a> Parser<'_, 'a> {
                 words.take();
                 return self.access_list(words, true, indent, false, place);
             }
+            "forward-reference" if second == Some("enable") => {
+                self.config.forward_references = true;
+                return Status::Modeled;
+            }
             "no" => return self.negated(words, all, indent, place),
             "clear" => return self.clear(words, all, place),
             "ASA" | "PIX" | "FWSM" if second == Some("Version") => {

@@ -11,7 +11,8 @@ use ipnet::IpNet;
 use std::sync::Arc;
 
 /// Administrators are let in from the hosts of any of them; who they are is
-/// asked later. FortiOS administration guide, "Trusted hosts".
+/// asked later. FortiGate administration guide, "Using trusted hosts"
+/// (<https://manualsdump.com/en/manuals/fortinet-100a/281670/111>).
 fn trusted_rules(here: &[MatchExpr], hosts: &[(IpNet, Span)], word: &str) -> Vec<Rule> {
     let one = |(net, span): &(IpNet, Span)| {
         let from = MatchExpr::source(AddressSet::prefix(*net));

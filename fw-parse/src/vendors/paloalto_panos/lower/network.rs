@@ -16,8 +16,9 @@ const DISTANCE: u32 = 10;
 const METRIC: u32 = 10;
 
 /// The table of interfaces that belong to no virtual router while others do:
-/// nothing is routed to them or from them. Source: PAN-OS administrator's
-/// guide, "Virtual Routers".
+/// nothing is routed to them or from them. An interface needs a virtual router
+/// to route (<https://www.paloaltofirewalls.com/topics/Core-Concepts-Copy/layer3-interfaces.html>);
+/// not tried on a device.
 const NO_ROUTER: &str = "no virtual router";
 
 impl<'t> Lower<'t> {
