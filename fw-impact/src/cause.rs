@@ -359,14 +359,10 @@ impl<'c, 'a> Causes<'c, 'a> {
                 }
             }
         };
-        let mut routes: Vec<Span> = met.routes.iter().copied().collect();
-        routes.sort_unstable();
-        for span in routes {
+        for &span in &met.routes {
             lines(span, span.line);
         }
-        let mut rules: Vec<(usize, RuleRef)> = met.rules.iter().copied().collect();
-        rules.sort_unstable();
-        for (device, rule) in rules {
+        for &(device, rule) in &met.rules {
             let Some(here) = side.devices.get(device) else {
                 continue;
             };

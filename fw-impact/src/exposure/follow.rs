@@ -1,5 +1,6 @@
 //! Follows the packets of a rule that differs on both sides.
 
+use super::relocated::ingress;
 use super::{Found, LOOKS, Room};
 use crate::graph::piece::Passage;
 use crate::graph::{Disposition, Outcome, Side};
@@ -60,6 +61,9 @@ pub(super) fn both(
             ingress: same_ingress(first, second, &one),
             ..flow.clone()
         };
+        // Nobody comes in there on the other side: by the interface behind
+        // which the sender lives on that side, if at all.
+        let gone = entering.ingress.is_none() && ingress(&one).is_some();
         let open = one.crossings.first().and_then(|c| c.ingress.as_ref());
         let within = Within {
             kept: comparison.locality.changed(second_name),
@@ -103,7 +107,12 @@ pub(super) fn both(
                 out.translated.push(joint.clone());
             }
             if !(as_before && certain) {
-                out.joints.push(joint);
+                let list = if gone {
+                    &mut out.relocated
+                } else {
+                    &mut out.joints
+                };
+                list.push(joint);
             }
         }
         if !room.holds(&out) {

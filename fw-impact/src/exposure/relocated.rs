@@ -34,7 +34,7 @@ pub fn interfaces(path: &str) -> Option<(&str, &str)> {
 }
 
 /// The interface by which an outcome's packets come in, if there is one.
-fn ingress(outcome: &Outcome) -> Option<&Arc<str>> {
+pub(super) fn ingress(outcome: &Outcome) -> Option<&Arc<str>> {
     match outcome.crossings.first()?.ingress.as_ref()? {
         Passage::Interface(name) => Some(name),
         Passage::Open(_) => None,
@@ -88,5 +88,9 @@ pub(super) fn relocated(
 
 /// What such a joint's path is called.
 pub(super) fn path_of(joint: &Joint) -> Option<String> {
-    Some(words(ingress(&joint.before)?, ingress(&joint.after)?))
+    let name = |outcome: &Outcome| -> Option<String> {
+        let by = outcome.crossings.first()?.ingress.as_ref();
+        Some(outcome.piece.interface_words(by))
+    };
+    Some(words(&name(&joint.before)?, &name(&joint.after)?))
 }

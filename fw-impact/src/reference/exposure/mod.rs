@@ -21,7 +21,6 @@ use fw_model::match_expr::CivilMinute;
 use fw_model::{Device, Family, Filter, IntervalSet, MatchExpr, Packet, Rule, Snapshot};
 use std::fmt::Write;
 use std::sync::Arc;
-pub(super) use ways::turned_back;
 use ways::{followed, in_question, leaving, may_be, on_path, passes, path_end, places};
 
 /// How much was compared.
@@ -375,6 +374,14 @@ impl Pair<'_, '_> {
         };
         let salt = random.next();
         if let Some((was, is)) = entry.path.and_then(interfaces) {
+            let known = |side: &Side<'_>, name: &str| {
+                let here = side.devices.first();
+                here.is_some_and(|here| here.device.interface(name).is_some())
+            };
+            if !known(self.sides[0], was) || !known(self.sides[1], is) {
+                // Any of several: not for the reference to pick.
+                return Ok(());
+            }
             let case = Case {
                 packet,
                 journey,
