@@ -741,6 +741,7 @@ impl Search<'_, '_, '_> {
             None => crate::pairing::paired(before.snapshot, &snapshot),
         };
         let after = Side::compared(&snapshot, before.snapshot, before.conditions, before.now)
+            .numbered_as(self.causes.comparison.after.snapshot)
             .after_the_change();
         let comparison = Comparison::new(before, &after);
         if !self.probe.is_empty()

@@ -46,6 +46,8 @@ pub struct DeviceSide<'a> {
     pub device: &'a Device,
     /// The same device on the other side of a comparison.
     pub(crate) peer: Option<&'a Device>,
+    /// The version whose interfaces are numbered in its place.
+    variant_of: Option<&'a Device>,
     asks: Vec<Asks>,
     compiled: Mutex<FxHashMap<(FilterId, Context), Arc<Compiled>>>,
     pool: Mutex<SetPool>,
@@ -65,6 +67,48 @@ struct Numbered {
     all: Arc<Interfaces>,
     feasible: Set,
     several: Set,
+}
+
+/// True for interfaces that transit traffic may use.
+fn carries(interface: &fw_model::Interface) -> bool {
+    interface.enabled && !interface.management_only && interface.name != "lo"
+}
+
+/// True if the format of a device lists its interfaces.
+fn listed(device: &Device) -> bool {
+    device.interfaces_complete && device.interfaces.iter().any(carries)
+}
+
+/// The names of interfaces that some versions of a device tell apart, and
+/// those of them that stand for others, where their format does not list
+/// interfaces.
+fn told_apart(devices: &[&Device]) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
+    let mut names: Vec<Arc<str>> = Vec::new();
+    for device in devices {
+        names.extend(device.interfaces.iter().map(|i| Arc::from(i.name.as_str())));
+        names.extend(device.routes.iter().filter_map(|r| match &r.next {
+            NextHop::Interface(name, _) => Some(Arc::from(name.as_str())),
+            _ => None,
+        }));
+    }
+    let mut stand_ins: Vec<Arc<str>> = Vec::new();
+    if !devices.iter().all(|d| listed(d)) {
+        let mut sets: Vec<&InterfaceSet> = Vec::new();
+        for rule in devices
+            .iter()
+            .flat_map(|d| &d.filters)
+            .flat_map(|f| &f.rules)
+        {
+            collect(&rule.match_expr, &mut sets);
+        }
+        // One interface for each prefix that rules ask for (`br-*`), and one
+        // for all that no rule mentions.
+        let prefixes = sets.iter().flat_map(|s| &s.prefixes);
+        stand_ins.extend(prefixes.map(|prefix| format!("{prefix}*").into()));
+        stand_ins.push(OTHER_INTERFACE.into());
+    }
+    names.extend(stand_ins.iter().cloned());
+    (names, stand_ins)
 }
 
 /// The name of an interface that no rule mentions, on devices whose format
@@ -87,6 +131,17 @@ impl<'a> Side<'a> {
             here.peer = peer.device(&here.device.name);
         }
         side
+    }
+
+    /// This side is a variant of `other`: interfaces have the numbers that they
+    /// have in the comparison of `other` with the same peer, so that what is
+    /// assumed of them means the same.
+    #[must_use]
+    pub fn numbered_as(mut self, other: &'a Snapshot) -> Self {
+        for here in &mut self.devices {
+            here.variant_of = other.device(&here.device.name);
+        }
+        self
     }
 
     /// This side is the one after the change: a device that it does not have
@@ -244,6 +299,7 @@ impl<'a> DeviceSide<'a> {
         Self {
             device,
             peer: None,
+            variant_of: None,
             asks: device.filters.iter().map(Asks::of).collect(),
             compiled: Mutex::default(),
             pool: Mutex::default(),
@@ -406,45 +462,22 @@ impl<'a> DeviceSide<'a> {
     }
 
     fn number(&self) -> Numbered {
-        let devices: Vec<&Device> = [self.device].into_iter().chain(self.peer).collect();
-        let carries = |i: &fw_model::Interface| i.enabled && !i.management_only && i.name != "lo";
-        let mut names: Vec<Arc<str>> = Vec::new();
-        for device in &devices {
-            names.extend(device.interfaces.iter().map(|i| Arc::from(i.name.as_str())));
-            names.extend(device.routes.iter().filter_map(|r| match &r.next {
-                NextHop::Interface(name, _) => Some(Arc::from(name.as_str())),
-                _ => None,
-            }));
+        let of = self.variant_of.unwrap_or(self.device);
+        let mut devices: Vec<&Device> = [of].into_iter().chain(self.peer).collect();
+        let (names, mut stand_ins) = told_apart(&devices);
+        let mut all = Interfaces::new(&self.device.name, names);
+        if self.variant_of.is_some() {
+            devices.push(self.device);
+            let (names, more) = told_apart(&[self.device]);
+            all.add(names);
+            stand_ins.extend(more);
         }
-        let listed =
-            |device: &Device| device.interfaces_complete && device.interfaces.iter().any(carries);
-        let mut stand_ins: Vec<Arc<str>> = Vec::new();
-        if !devices.iter().all(|d| listed(d)) {
-            let mut sets: Vec<&InterfaceSet> = Vec::new();
-            for rule in devices
-                .iter()
-                .flat_map(|d| &d.filters)
-                .flat_map(|f| &f.rules)
-            {
-                collect(&rule.match_expr, &mut sets);
-            }
-            // One interface for each prefix that rules ask for (`br-*`), and
-            // one for all that no rule mentions.
-            stand_ins.extend(
-                sets.iter()
-                    .flat_map(|s| &s.prefixes)
-                    .map(|prefix| format!("{prefix}*").into()),
-            );
-            stand_ins.push(OTHER_INTERFACE.into());
-        }
-        names.extend(stand_ins.iter().cloned());
-        let all = Interfaces::new(&self.device.name, names);
         // Where a format does not list interfaces, the other side's are as
         // good as this one's.
-        let sources: &[&Device] = if listed(self.device) {
-            devices.get(..1).unwrap_or(&devices)
+        let sources = if listed(self.device) {
+            vec![self.device]
         } else {
-            &devices
+            devices
         };
         let feasible = all.numbers(|name| {
             sources

@@ -103,6 +103,14 @@ impl Interfaces {
         }
     }
 
+    /// Numbers more names, after those that have numbers.
+    pub fn add(&mut self, mut names: Vec<Arc<str>>) {
+        names.sort();
+        names.dedup();
+        names.retain(|name| !self.names.contains(name));
+        self.names.extend(names);
+    }
+
     /// The number of a name.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<u128> {
