@@ -5,7 +5,7 @@
 
 use fw_impact::graph::Side;
 use fw_impact::packet_set::ConditionTable;
-use fw_impact::reference::check;
+use fw_impact::reference::{check, seed_of};
 use fw_model::{Snapshot, Source, SourceId};
 use fw_parse::Input;
 use std::collections::BTreeMap;
@@ -28,16 +28,6 @@ fn configs(folder: &Path, out: &mut Vec<PathBuf>) {
             out.push(path);
         }
     }
-}
-
-/// The seed of a fixture's packets is made from its name (FNV-1a), so that they
-/// stay the same when other fixtures come or go.
-fn seed_of(file: &Path) -> u64 {
-    file.to_string_lossy()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
 }
 
 #[test]
@@ -79,7 +69,7 @@ fn agrees_on_every_fixture() {
         let each = PACKETS.div_ceil(snapshots.len());
         let (mut packets, mut permitted) = (0, 0);
         for (file, snapshot) in snapshots {
-            let seed = seed_of(file);
+            let seed = seed_of(&file.to_string_lossy());
             let conditions = ConditionTable::default();
             // A Thursday noon, so that schedules are neither all on nor all off.
             let side = Side::new(snapshot, &conditions, 12 * 60);

@@ -67,9 +67,6 @@ type Place = (SideName, SourceId, u32);
 /// how many lines of text are read for them.
 const TRIALS: (usize, usize, usize) = (80, 24, 400_000);
 
-/// What cannot be decided is worth so much less: its reasons are told anyway.
-const UNDECIDED: usize = 4;
-
 /// What judging one part of a flow costs, in lines of text that could be read
 /// instead.
 const PART_COST: usize = 10;
@@ -292,11 +289,7 @@ impl<'c, 'a> Causes<'c, 'a> {
             impact,
             probe,
             length,
-            left: if impact == Impact::Undecided {
-                left / UNDECIDED
-            } else {
-                left
-            },
+            left,
         })
     }
 

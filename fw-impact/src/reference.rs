@@ -62,6 +62,15 @@ impl Random {
     }
 }
 
+/// A seed made from a name (FNV-1a): packets for a file stay the same when
+/// other files come or go.
+#[must_use]
+pub fn seed_of(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 /// How much was compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Checked {
