@@ -510,6 +510,10 @@ fn steps(side: &Side<'_>, outcome: &Outcome) -> Vec<TraceStep> {
             Some("refuses the source: its routes do not lead back by this interface".to_owned())
         }
         Disposition::NotAnswered => Some("no device answers at this address".to_owned()),
+        Disposition::Unrouted if outcome.crossings.is_empty() => Some(
+            "enters nowhere: no route leads back to the source, or its interface is down"
+                .to_owned(),
+        ),
         _ => None,
     };
     if let Some(text) = end {

@@ -60,3 +60,29 @@ fn to_the_address_of_a_far_interface() {
     assert_eq!(said.code, 14, "{}", said.out);
     assert!(said.out.contains("deny by to the device"), "{}", said.out);
 }
+
+/// A sender that no route leads back to is none of the network's.
+#[test]
+fn from_an_address_that_is_nowhere() {
+    let network = "../fixtures/network/chain_of_three/before";
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(network);
+    let said = run(
+        &folder,
+        &[
+            "trace",
+            ".",
+            "--from",
+            "10.1.0.10",
+            "--to",
+            "10.50.1.10",
+            "--service",
+            "tcp/443",
+        ],
+    );
+    assert_eq!(said.code, 14, "{}", said.out);
+    assert!(
+        said.out.contains("no route leads back to the source"),
+        "{}",
+        said.out
+    );
+}
