@@ -1,6 +1,6 @@
 //! Folders of many devices: backups by Oxidized and RANCID, and `--changed`.
 
-use crate::run::{ELSEWHERE, RULE, rules, run, write};
+use crate::run::{CHECK, ELSEWHERE, RULE, rules, run, write};
 use std::path::{Path, PathBuf};
 
 fn edge(name: &str, subnet: &str, rule: &str) -> String {
@@ -28,15 +28,7 @@ fn only_changed_devices_are_judged_on_demand() {
         "flows.yaml",
         "version: 1\nflows:\n  - {id: four, from: 198.51.4.0/24, to: 10.4.0.9, service: tcp/443}\n  - {id: any, from: any, to: 10.3.0.9, service: tcp/443, device: fw3}\n",
     );
-    let arguments = [
-        "check",
-        "--before",
-        "before",
-        "--after",
-        "after",
-        "--flows",
-        "flows.yaml",
-    ];
+    let arguments = CHECK;
     let full = run(here, &[&arguments[..], &["--format", "json"]].concat());
     let part = run(
         here,
@@ -92,20 +84,7 @@ fn linked_devices_are_judged_together() {
         edge("fw3", "3", "access-list IN extended deny ip any any\n"),
     );
     write(here, "flows.yaml", ELSEWHERE);
-    let said = run(
-        here,
-        &[
-            "check",
-            "--before",
-            "before",
-            "--after",
-            "after",
-            "--flows",
-            "flows.yaml",
-            "--changed",
-            "-v",
-        ],
-    );
+    let said = run(here, &[&CHECK[..], &["--changed", "-v"]].concat());
     assert!(
         said.err.contains("2 devices are judged, 2 are left out"),
         "{}",
@@ -121,16 +100,7 @@ fn nothing_changed_is_fine() {
         write(here, &format!("{side}/fw1"), edge("fw1", "1", ""));
     }
     write(here, "flows.yaml", ELSEWHERE);
-    let all = [
-        "check",
-        "--before",
-        "before",
-        "--after",
-        "after",
-        "--flows",
-        "flows.yaml",
-        "--changed",
-    ];
+    let all = [&CHECK[..], &["--changed"]].concat();
     let none = run(here, &all);
     assert_eq!(none.code, 0, "{}", none.err);
 }

@@ -1,6 +1,6 @@
 //! Every exit code of every command.
 
-use crate::run::{FLOWS, RULE, codes, folder, rules, run, write};
+use crate::run::{CHECK, FLOWS, RULE, codes, folder, rules, run, write};
 
 #[test]
 fn every_exit_code() {
@@ -25,15 +25,7 @@ fn every_exit_code() {
         (14, rules("")),
     ] {
         write(here, "after", &after);
-        let arguments = [
-            "check",
-            "--before",
-            "before",
-            "--after",
-            "after",
-            "--flows",
-            "flows.yaml",
-        ];
+        let arguments = CHECK;
         let plain = run(here, &arguments);
         assert_eq!(plain.code, code, "{}{}", plain.out, plain.err);
         let zero = run(here, &[&arguments[..], &["--exit-zero"]].concat());

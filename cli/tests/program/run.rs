@@ -157,6 +157,17 @@ pub fn repository(edited: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
+/// The arguments of `check` on two folders or files beside the flows.
+pub const CHECK: [&str; 7] = [
+    "check",
+    "--before",
+    "before",
+    "--after",
+    "after",
+    "--flows",
+    "flows.yaml",
+];
+
 /// The arguments of `check` in such a [`repository`], and more.
 pub fn check<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let mut out = vec!["check", "--before", "git:main:net", "--after", "net"];

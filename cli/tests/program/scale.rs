@@ -1,7 +1,7 @@
 //! A large change: 500 changed devices, 2,000 flows. No format exceeds what its
 //! reader takes, and what is cut is counted.
 
-use crate::run::program;
+use crate::run::{CHECK, program};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -80,19 +80,7 @@ fn no_format_exceeds_its_limits() {
     let folder = temporary.path();
     network(folder);
     let mut command = program(folder);
-    command.args([
-        "check",
-        "--before",
-        "before",
-        "--after",
-        "after",
-        "--flows",
-        "flows.yaml",
-        "--policy-from",
-        "here",
-        "--format",
-        "github",
-    ]);
+    command.args([&CHECK[..], &["--policy-from", "here", "--format", "github"]].concat());
     for format in [
         "json", "markdown", "sarif", "html", "junit", "gitlab", "csv", "text",
     ] {
