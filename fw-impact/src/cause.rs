@@ -6,6 +6,7 @@
 //! read and judged again.
 
 use crate::graph::{Outcome, Side};
+use crate::neighbours::Neighbours;
 use crate::packet_set::Product;
 use crate::packet_set::decompose::RuleRef;
 use crate::report::{Cause, EditKind, Impact, Side as SideName};
@@ -13,10 +14,9 @@ use crate::verdict::{Comparison, Difference, Judgement};
 use fw_model::{
     Definition, DefinitionId, Device, Family, Flow, IntervalSet, Snapshot, SourceId, Span,
 };
-use ipnet::IpNet;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One edited line.
@@ -584,61 +584,6 @@ fn part(snapshot: &Snapshot, names: &BTreeSet<String>) -> Snapshot {
         networks: snapshot.networks.clone(),
         links: snapshot.links.clone(),
         ..Snapshot::default()
-    }
-}
-
-/// Devices that can hand packets to each other on either side: they share a
-/// subnet or a link.
-struct Neighbours {
-    groups: Vec<Vec<String>>,
-    of: FxHashMap<String, Vec<usize>>,
-}
-
-impl Neighbours {
-    fn new(sides: [&Snapshot; 2]) -> Self {
-        let mut nets: BTreeMap<IpNet, BTreeSet<&str>> = BTreeMap::new();
-        let mut groups: Vec<Vec<String>> = Vec::new();
-        for snapshot in sides {
-            for device in &snapshot.devices {
-                for net in device.interfaces.iter().flat_map(|i| &i.addresses) {
-                    nets.entry(net.trunc()).or_default().insert(&device.name);
-                }
-            }
-            for ((a, _), (b, _)) in &snapshot.links {
-                groups.push(vec![a.clone(), b.clone()]);
-            }
-        }
-        groups.extend(
-            nets.into_values()
-                .filter(|names| names.len() > 1)
-                .map(|names| names.into_iter().map(str::to_owned).collect()),
-        );
-        let mut of: FxHashMap<String, Vec<usize>> = FxHashMap::default();
-        for (at, group) in groups.iter().enumerate() {
-            for name in group {
-                of.entry(name.clone()).or_default().push(at);
-            }
-        }
-        Self { groups, of }
-    }
-
-    /// All that can be reached from some devices.
-    fn spread(&self, mut names: BTreeSet<String>) -> BTreeSet<String> {
-        let mut open: Vec<String> = names.iter().cloned().collect();
-        let mut done: FxHashSet<usize> = FxHashSet::default();
-        while let Some(name) = open.pop() {
-            for &group in self.of.get(&name).map_or(&[][..], Vec::as_slice) {
-                if !done.insert(group) {
-                    continue;
-                }
-                for other in self.groups.get(group).into_iter().flatten() {
-                    if names.insert(other.clone()) {
-                        open.push(other.clone());
-                    }
-                }
-            }
-        }
-        names
     }
 }
 

@@ -16,6 +16,7 @@ pub mod impact;
 pub mod locality;
 mod moved;
 mod names;
+mod neighbours;
 pub mod options;
 pub mod packet_set;
 pub mod pairing;
