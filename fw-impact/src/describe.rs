@@ -493,7 +493,7 @@ const fn reason_kind(kind: &ConditionKind) -> ReasonKind {
         ConditionKind::User => ReasonKind::User,
         ConditionKind::Rate => ReasonKind::Rate,
         ConditionKind::Time => ReasonKind::Time,
-        ConditionKind::Environment => ReasonKind::Environment,
+        ConditionKind::Environment | ConditionKind::Tunnel => ReasonKind::Environment,
         ConditionKind::Path => ReasonKind::Path,
     }
 }

@@ -160,6 +160,9 @@ pub enum ConditionKind {
     Time,
     /// Depends on something outside the configuration.
     Environment,
+    /// Depends on a gateway at the far end of a tunnel, which the snapshot does
+    /// not hold: whether it carries the packets on.
+    Tunnel,
     /// Depends on the way the packets take, which the snapshot does not tell.
     Path,
 }

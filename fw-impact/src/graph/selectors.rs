@@ -102,7 +102,7 @@ impl Carries {
         let there = at.side.at(number)?;
         let far = selected(&there, back, family, true);
         let far_name = &there.here.device.name;
-        let (agreed, open) = agreement(tunnel, &near, back, &far);
+        let (agreed, open) = agreement((tunnel, &near), (back, &far), family);
         let far_span = back.selectors.first().map_or(back.span, |s| s.span);
         Some(Self {
             // Without any association nothing is carried.
@@ -122,10 +122,9 @@ impl Carries {
 /// The packets for which both ends have the same selector, and those for which
 /// they have different ones.
 fn agreement(
-    tunnel: &Tunnel,
-    near: &Selected,
-    back: &Tunnel,
-    far: &Selected,
+    (tunnel, near): (&Tunnel, &Selected),
+    (back, far): (&Tunnel, &Selected),
+    family: Family,
 ) -> (Vec<Product>, Vec<Product>) {
     let is_in = |list: &[Product], one: &Product| list.iter().any(|p| p == one);
     let covered = |list: &[Product], one: &Product| list.iter().any(|p| p.covers(one));
@@ -159,12 +158,11 @@ fn agreement(
         let both = near.products.iter();
         both.filter(|n| is_in(&far.products, n)).cloned().collect()
     };
-    let all = [Product::everything(Family::V6)];
     let or_all = |one: &Selected| {
         if one.understood {
             one.products.clone()
         } else {
-            all.to_vec()
+            vec![Product::everything(family)]
         }
     };
     let far = or_all(far);

@@ -11,7 +11,6 @@ use super::topology::FarEnd;
 use crate::packet_set::compile::Via;
 use crate::packet_set::term::{Reading, SetPool, Translator};
 use crate::packet_set::{Assumed, Context, Product};
-use crate::verdict::CARRIED;
 use fw_model::packet::tcp_flags;
 use fw_model::{Condition, ConditionKind, MatchExpr, Tunnel};
 use std::sync::Arc;
@@ -185,8 +184,8 @@ impl At<'_, '_> {
         };
         let device = &self.here.device.name;
         Arc::new(Condition {
-            key: format!("{CARRIED}{} of {device} to {peer}", tunnel.name),
-            kind: ConditionKind::Environment,
+            key: format!("carried by {} of {device} to {peer}", tunnel.name),
+            kind: ConditionKind::Tunnel,
             text: format!(
                 "{} of {device} to {peer}, {unknown}, carries these packets on",
                 tunnel.name

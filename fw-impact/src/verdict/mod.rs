@@ -15,7 +15,7 @@ use crate::graph::{Disposition, Outcome, Side};
 use crate::locality::Locality;
 use crate::packet_set::{Assumed, Product};
 use crate::report::{FlowVerdict, Reason, ReasonKind, Side as SideName};
-use fw_model::{Family, Flow};
+use fw_model::{ConditionKind, Family, Flow};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
@@ -143,10 +143,6 @@ pub struct Comparison<'s, 'a> {
     /// Some device has a tunnel.
     tunnels: bool,
 }
-
-/// The beginning of the keys of conditions that an unknown gateway at the end
-/// of a tunnel carries packets on.
-pub const CARRIED: &str = "carried by ";
 
 impl<'s, 'a> Comparison<'s, 'a> {
     /// Compares two sides that share their conditions.
@@ -358,7 +354,7 @@ impl<'s, 'a> Comparison<'s, 'a> {
         !self.tunnels
             || joint.assumed.values().all(|(variable, holds)| {
                 let condition = self.before.conditions.condition(variable);
-                holds || !condition.is_some_and(|c| c.key.starts_with(CARRIED))
+                holds || condition.is_none_or(|c| c.kind != ConditionKind::Tunnel)
             })
     }
 
