@@ -34,6 +34,9 @@ impl<'a> Lowering<'_, 'a> {
             }
             for entry in entries {
                 rules.push(self.policy_route(name, entry));
+                for (_, place) in &entry.unknown {
+                    self.ledger.opaque(place.line);
+                }
             }
         }
         if rules.is_empty() {
